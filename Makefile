@@ -1,0 +1,131 @@
+# Tidemill. `make help` lists the targets.
+#
+# Everything that is made lies in build/: the product build/tidemill, build/asan and build/tsan (VARIANT=asan
+# or tsan, each with its own objects), build/tests/test_X for tests/core/test_X.c, build/faults/tidemill (the server
+# over the file layer of tests/support) and build/bench.
+
+PREFIX ?= /usr/local
+DATA ?= data
+LISTEN ?= 127.0.0.1:8080
+VARIANT ?=
+
+B := build$(if $(VARIANT),/$(VARIANT))
+
+CC ?= gcc
+CFLAGS ?= -g
+WERROR ?= -Werror
+PACKAGES := libuv lua5.4 lua5.4-lpeg sqlite3 jansson libsodium icu-uc icu-i18n
+
+# Asked when first needed, and once: reading this file needs no library and no pkg-config.
+PACKAGES_CFLAGS = $(eval PACKAGES_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGES_CFLAGS)
+PACKAGES_LIBS = $(eval PACKAGES_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PACKAGES_LIBS)
+
+HARDENING := -O2 -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+KIND_ := $(HARDENING)
+KIND_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-Wno-maybe-uninitialized
+KIND_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -Wno-maybe-uninitialized
+ifeq ($(origin KIND_$(VARIANT)),undefined)
+$(error VARIANT is empty, asan or tsan, not "$(VARIANT)")
+endif
+
+COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE -Icore $(KIND_$(VARIANT)) -fPIE -Wall -Wextra $(WERROR) \
+	$(PACKAGES_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+LINK = $(CC) $(KIND_$(VARIANT)) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+LIBS = $(PACKAGES_LIBS) -lhttp_parser -lcsv -lpthread -lm
+
+objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
+SOURCES := $(wildcard core/*.c core/*/*.c core/store/*/*.c)
+MAIN := $(call objects,core/main.c)
+CORE := $(filter-out $(MAIN),$(call objects,$(SOURCES)))
+SUPPORT := $(call objects,$(wildcard tests/support/*.c))
+FAULTS := $(call objects,$(wildcard tests/faults/*.c))
+UNITS := $(patsubst tests/core/%.c,$(B)/tests/%,$(wildcard tests/core/test_*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+
+# One job for each processor (a caller's own -j prevails), unless something is to be cleaned first.
+ifeq ($(filter clean,$(MAKECMDGOALS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: all run test lint bench deps install clean help asan tsan units benches
+
+all: $(B)/tidemill ## build/tidemill (the default)
+
+run: ## serve the demo client on 127.0.0.1:8080 (DATA=data, LISTEN=127.0.0.1:8080)
+	@tests/support/deps build
+	@$(MAKE) --no-print-directory $(B)/tidemill
+	@exec $(B)/tidemill serve --config config/tidemill.lua --data $(DATA) --listen $(LISTEN) --watch
+
+test: ## run every test (SUITES="core http" for some of them, VARIANT=asan for the sanitizers)
+	+@VARIANT=$(VARIANT) tests/run $(SUITES)
+
+# The summary of the tests is the last line, also when one failed: in question mode (-q) make says nothing of
+# its own when a recipe that it runs all the same (+) ends with status 1.
+ifeq ($(MAKECMDGOALS),test)
+MAKEFLAGS += -q --no-print-directory
+endif
+
+lint: ## check layout, the borders between the rooms, and Lua
+	@tests/support/deps lint
+	@tests/lint/run
+
+bench: ## measure creates and gets beside plain C references
+	@tests/support/deps build bench
+	@$(MAKE) --no-print-directory $(B)/tidemill benches
+	@node tests/bench/run.mjs
+
+deps: ## install what building, testing, linting and measuring need
+	@tests/support/deps build test lint bench
+
+install: $(B)/tidemill ## install below PREFIX=/usr/local (and DESTDIR)
+	install -D -m 755 $(B)/tidemill $(DESTDIR)$(PREFIX)/bin/tidemill
+	find scripts plugins config -type f ! -path '*/.*' -exec \
+		install -D -m 644 '{}' '$(DESTDIR)$(PREFIX)/share/tidemill/{}' ';'
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+asan tsan: ## build/asan/tidemill, build/tsan/tidemill, under gcc's sanitizers
+	@$(MAKE) --no-print-directory VARIANT=$@ all
+
+ifeq ($(VARIANT),)
+.PHONY: build/asan/tidemill build/tsan/tidemill
+build/asan/tidemill: asan
+build/tsan/tidemill: tsan
+endif
+
+units: $(UNITS)
+benches: $(BENCHES)
+
+$(B)/tidemill: $(MAIN) $(CORE)
+	@echo "  link $@"
+	@$(LINK) -o $@ $^ $(LIBS)
+
+$(B)/faults/tidemill: $(FAULTS) $(SUPPORT) $(CORE)
+	@echo "  link $@"
+	@mkdir -p $(@D)
+	@$(LINK) -o $@ $^ $(LIBS)
+
+$(UNITS): $(B)/tests/%: $(B)/obj/tests/core/%.o $(SUPPORT) $(CORE)
+	@echo "  link $@"
+	@mkdir -p $(@D)
+	@$(LINK) -o $@ $^ $(LIBS) -lcmocka
+
+$(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o
+	@echo "  link $@"
+	@mkdir -p $(@D)
+	@$(LINK) -o $@ $^ $(LIBS)
+
+$(B)/obj/%.o: %.c Makefile
+	@echo "  cc   $<"
+	@mkdir -p $(@D)
+	@$(COMPILE) -c -o $@ $<
+
+.SECONDARY:
+-include $(patsubst %.o,%.d,$(MAIN) $(CORE) $(SUPPORT) $(FAULTS) $(UNITS:$(B)/tests/%=$(B)/obj/tests/core/%.o) \
+	$(BENCHES:$(B)/bench/%=$(B)/obj/tests/bench/%.o))

@@ -1,0 +1,491 @@
+/* The command line: what can be asked, and how each is done. Data goes to standard output, words to standard
+ * error; the exit status is 0 done, 1 failed, 2 wrong usage. */
+#include "tidemill.h"
+
+#include "admin.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "builder.h"
+#include "server.h"
+#include "text/hash.h"
+#include "text/json_in.h"
+#include "text/json_out.h"
+
+#include <ftw.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DONE, FAILED, USAGE };
+
+/* What the command line said. */
+struct request {
+	const char *command;
+	const char *config, *data, *listen, *record, *rejects;
+	bool watch, json, routes, help;
+	char **words; /* what is no option */
+	int word_count;
+	struct settings settings;
+};
+
+struct command {
+	const char *name, *words, *summary;
+	int min_words, max_words;
+	int (*run)(struct request *request);
+};
+
+static int failed(const struct err *err)
+{
+	fprintf(stderr, "tidemill: %s\n", err->text);
+	return FAILED;
+}
+
+static void set_text(char **to, const char *text)
+{
+	if (text == NULL)
+		return;
+	free(*to);
+	*to = strdup(text);
+}
+
+static int read_settings(struct request *request, struct err *err)
+{
+	int rc = settings_read(&request->settings, request->config, err);
+
+	if (rc == 0) {
+		set_text(&request->settings.data, request->data);
+		set_text(&request->settings.listen, request->listen);
+	}
+	return rc;
+}
+
+/* serve */
+
+static void describe_demo(void *data, const struct task_result *result)
+{
+	struct server *server = data;
+	struct json_fault fault;
+	json_t *facts = result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
+	const char *welcome = json_string_value(json_object_get(facts, "welcome"));
+	const char *address = server_address(server);
+
+	fprintf(stderr, "\nTidemill serves %s\n", address);
+	if (welcome != NULL)
+		fprintf(stderr, "\n%s\n", welcome);
+	json_decref(facts);
+}
+
+static void ignore_text(void *data, const char *text, size_t len)
+{
+	(void)data;
+	(void)text;
+	(void)len;
+}
+
+static void serving(struct server *server, void *data, int rc, const struct err *err)
+{
+	(void)data;
+	(void)err;
+	if (rc == 0)
+		server_command(server, "describe", "{}", 2, ignore_text, describe_demo, server);
+}
+
+static int serve(struct request *request)
+{
+	struct server_options options = {
+		.settings = &request->settings,
+		.listens = true,
+		.watches = request->watch,
+		.record = request->record,
+		.started = serving,
+	};
+	struct err err;
+
+	if (read_settings(request, &err) != 0 || server_run(&options, &err) != 0)
+		return failed(&err);
+	return DONE;
+}
+
+/* Commands that run in the server that serves the data folder, or else in this process. */
+
+struct errand {
+	const char *command;
+	const char *arguments;
+	void (*on_text)(void *data, const char *text, size_t len);
+	char *result;
+	int rc;
+	struct err err;
+	struct server *server;
+};
+
+static void errand_over(void *data, const struct task_result *result)
+{
+	struct errand *errand = data;
+
+	errand->rc = result->rc;
+	if (result->rc == 0)
+		errand->result = strndup(result->text.data, result->text.len);
+	else
+		err_set(&errand->err, result->rc, "%.*s", (int)result->text.len, result->text.data);
+	server_stop(errand->server);
+}
+
+static void errand_started(struct server *server, void *data, int rc, const struct err *err)
+{
+	struct errand *errand = data;
+
+	(void)err;
+	errand->server = server;
+	if (rc == 0)
+		server_command(server, errand->command, errand->arguments, strlen(errand->arguments), errand->on_text,
+			errand_over, errand);
+}
+
+static int run_here(struct request *request, struct errand *errand, const char *tests)
+{
+	struct server_options options = {
+		.settings = &request->settings, .tests = tests, .started = errand_started, .data = errand};
+	struct err err;
+	int rc;
+
+	errand->rc = TM_EINVAL;
+	rc = server_run(&options, &err);
+	if (rc == 0 && errand->rc != 0)
+		err = errand->err;
+	return rc != 0 || errand->rc != 0 ? failed(&err) : DONE;
+}
+
+static int run_there_or_here(struct request *request, struct errand *errand)
+{
+	char path[PATH_MAX];
+	struct err err;
+	int rc;
+
+	snprintf(path, sizeof path, "%s/admin.sock", request->settings.data);
+	rc = admin_call(path, errand->command, errand->arguments, errand->on_text, NULL, &errand->result, &err);
+	if (rc == TM_ENOENT)
+		return run_here(request, errand, NULL);
+	return rc != 0 ? failed(&err) : DONE;
+}
+
+static void put(struct buf *json, const char *name, const char *text)
+{
+	buf_printf(json, "%s\"%s\":", json->len > 1 ? "," : "", name);
+	json_out_string(json, text, strlen(text));
+}
+
+static void show_progress(void *data, const char *text, size_t len)
+{
+	(void)data;
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%.*s", (int)len, text);
+}
+
+/* import */
+
+/* Where refused rows go: absolute, since the server may run elsewhere. */
+static int absolute_rejects(const char *given, const char *file, char *path, struct err *err)
+{
+	char folder[PATH_MAX];
+
+	if (given == NULL) {
+		if (snprintf(path, PATH_MAX, "%s.rejects.csv", file) >= PATH_MAX)
+			return err_set(err, TM_EINVAL, "the path of %s is too long", file);
+		return 0;
+	}
+	if (given[0] == '/')
+		folder[0] = '\0';
+	else if (getcwd(folder, sizeof folder - 1) == NULL)
+		return err_set(err, TM_EIO, "the working folder cannot be read");
+	else
+		strcat(folder, "/");
+	if ((size_t)snprintf(path, PATH_MAX, "%s%.2000s", folder, given) >= PATH_MAX)
+		return err_set(err, TM_EINVAL, "the path %s is too long", given);
+	return 0;
+}
+
+static int import(struct request *request)
+{
+	struct errand errand = {.command = "import", .on_text = show_progress};
+	struct buf arguments = BUF_EMPTY;
+	char file[PATH_MAX], rejects[PATH_MAX];
+	struct err err;
+	int status;
+
+	if (read_settings(request, &err) != 0)
+		return failed(&err);
+	if (realpath(request->words[1], file) == NULL) {
+		err_set(&err, TM_ENOENT, "there is no file %s", request->words[1]);
+		return failed(&err);
+	}
+	if (absolute_rejects(request->rejects, file, rejects, &err) != 0)
+		return failed(&err);
+	buf_putc(&arguments, '{');
+	put(&arguments, "mapping", request->words[0]);
+	put(&arguments, "file", file);
+	put(&arguments, "rejects", rejects);
+	buf_puts(&arguments, request->json ? ",\"json\":true}" : "}");
+	errand.arguments = buf_text(&arguments);
+	status = run_there_or_here(request, &errand);
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r");
+	if (status == DONE)
+		printf("%s\n", errand.result);
+	free(errand.result);
+	buf_free(&arguments);
+	return status;
+}
+
+/* token */
+
+static int token(struct request *request)
+{
+	struct errand errand = {.command = "token", .on_text = ignore_text};
+	struct buf arguments = BUF_EMPTY;
+	struct err err;
+	int status;
+
+	if (read_settings(request, &err) != 0)
+		return failed(&err);
+	buf_putc(&arguments, '{');
+	put(&arguments, "login", request->words[0]);
+	put(&arguments, "name", request->words[1]);
+	buf_puts(&arguments, "}");
+	errand.arguments = buf_text(&arguments);
+	status = run_there_or_here(request, &errand);
+	if (status == DONE)
+		printf("%s\n", errand.result);
+	free(errand.result);
+	buf_free(&arguments);
+	return status;
+}
+
+/* check */
+
+struct checked {
+	struct request *request;
+	int rc;
+};
+
+static void print_routes(void *data, const struct task_result *result)
+{
+	struct checked *checked = data;
+	struct json_fault fault;
+	json_t *facts = result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
+	json_t *route, *routes = json_object_get(facts, "routes");
+	size_t i;
+
+	checked->rc = facts == NULL ? FAILED : DONE;
+	if (checked->request->json && routes != NULL)
+		json_dumpf(routes, stdout, JSON_INDENT(1));
+	else
+		json_array_foreach(routes, i, route)
+			printf("%-6s %s\n", json_string_value(json_object_get(route, "method")),
+				json_string_value(json_object_get(route, "pattern")));
+	json_decref(facts);
+}
+
+static int check(struct request *request)
+{
+	struct checked checked = {.request = request};
+	struct generation *gen = NULL;
+	struct state *state;
+	uv_loop_t loop;
+	struct err err;
+
+	if (read_settings(request, &err) != 0 || hash_start() != 0 ||
+		builder_read(&request->settings, NULL, &gen, &err) != 0)
+		return failed(&err);
+	if (state_new(&state, gen, &err) != 0) {
+		generation_drop(gen);
+		return failed(&err);
+	}
+	fprintf(stderr, "good: generation %.12s, %u files\n", generation_hash(gen), generation_file_count(gen));
+	if (request->routes) {
+		uv_loop_init(&loop);
+		state_attach(state, &(struct state_host){.loop = &loop});
+		state_command(state, "describe", "{}", 2, ignore_text, print_routes, &checked);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		uv_loop_close(&loop);
+	}
+	state_retire(state);
+	generation_drop(gen);
+	return checked.rc;
+}
+
+/* test */
+
+static void print_line(void *data, const char *text, size_t len)
+{
+	(void)data;
+	printf("%.*s\n", (int)len, text);
+}
+
+static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *place)
+{
+	(void)facts;
+	(void)kind;
+	(void)place;
+	return remove(path);
+}
+
+static int test(struct request *request)
+{
+	struct errand errand = {.command = "test", .on_text = print_line};
+	struct buf arguments = BUF_EMPTY;
+	char folder[] = "/tmp/tidemill-test-XXXXXX", tests[PATH_MAX];
+	int passed = 0, not_passed = 0, status;
+	struct stat facts;
+	struct err err;
+
+	if (read_settings(request, &err) != 0)
+		return failed(&err);
+	if (mkdtemp(folder) == NULL) {
+		err_set(&err, TM_EIO, "a folder for the throw-away tenant cannot be made in /tmp");
+		return failed(&err);
+	}
+	set_text(&request->settings.data, folder);
+	snprintf(tests, sizeof tests, "%s/tests/scripts", request->settings.root);
+	buf_putc(&arguments, '{');
+	if (request->word_count > 0)
+		put(&arguments, "filter", request->words[0]);
+	buf_putc(&arguments, '}');
+	errand.arguments = buf_text(&arguments);
+	log_set_level(LOG_WARN);
+	status = run_here(request, &errand, stat(tests, &facts) == 0 ? tests : NULL);
+	if (status == DONE)
+		sscanf(errand.result, "%d %d", &passed, &not_passed);
+	else
+		not_passed = 1;
+	printf("%d passed, %d failed\n", passed, not_passed);
+	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(errand.result);
+	buf_free(&arguments);
+	return not_passed > 0 ? FAILED : DONE;
+}
+
+static int version(struct request *request)
+{
+	(void)request;
+	printf("tidemill %s\n", TIDEMILL_VERSION);
+	return DONE;
+}
+
+static const struct command commands[] = {
+	{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch]",
+		"serve until told to stop; --watch takes over saved files", 0, 0, serve},
+	{"import", "MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json]",
+		"import a CSV file through a mapping of the client pack", 2, 2, import},
+	{"check", "[--config FILE] [--routes [--json]]", "load plugins and client packs and say what is wrong", 0, 0,
+		check},
+	{"test", "[PART-OF-PATH] [--config FILE]", "run the tests of plugins and framework in a throw-away tenant", 0, 1,
+		test},
+	{"token", "LOGIN NAME [--config FILE] [--data DIR]", "make an access token for programs; it is shown once", 2, 2,
+		token},
+	{"version", "", "print the version", 0, 0, version},
+};
+
+static int usage(const struct command *command, FILE *to)
+{
+	if (command != NULL) {
+		fprintf(to, "usage: tidemill %s %s\n\n%s\n", command->name, command->words, command->summary);
+	} else {
+		fprintf(to, "usage: tidemill COMMAND …\n\n");
+		for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+			fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "\ntidemill COMMAND --help says more.\n");
+	}
+	return to == stdout ? DONE : USAGE;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int read_options(struct request *request, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"data", required_argument, NULL, 'd'},
+		{"listen", required_argument, NULL, 'l'},
+		{"record", required_argument, NULL, 'r'},
+		{"rejects", required_argument, NULL, 'R'},
+		{"watch", no_argument, NULL, 'w'},
+		{"json", no_argument, NULL, 'j'},
+		{"routes", no_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			request->config = optarg;
+			break;
+		case 'd':
+			request->data = optarg;
+			break;
+		case 'l':
+			request->listen = optarg;
+			break;
+		case 'r':
+			request->record = optarg;
+			break;
+		case 'R':
+			request->rejects = optarg;
+			break;
+		case 'w':
+			request->watch = true;
+			break;
+		case 'j':
+			request->json = true;
+			break;
+		case 'o':
+			request->routes = true;
+			break;
+		case 'h':
+			request->help = true;
+			break;
+		default:
+			return USAGE;
+		}
+	}
+	request->words = argv + optind;
+	request->word_count = argc - optind;
+	return DONE;
+}
+
+int tidemill_main(int argc, char **argv)
+{
+	struct request request = {.config = "config/tidemill.lua"};
+	const struct command *command;
+	int status;
+
+	if (argc < 2)
+		return usage(NULL, stderr);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return usage(NULL, stdout);
+	command = find_command(argv[1]);
+	if (command == NULL) {
+		fprintf(stderr, "tidemill: there is no command %s\n", argv[1]);
+		return usage(NULL, stderr);
+	}
+	if (read_options(&request, argc - 1, argv + 1) != DONE)
+		return usage(command, stderr);
+	if (request.help)
+		return usage(command, stdout);
+	if (request.word_count < command->min_words || request.word_count > command->max_words)
+		return usage(command, stderr);
+	status = command->run(&request);
+	settings_free(&request.settings);
+	return status;
+}

@@ -1,0 +1,271 @@
+#include "home.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How many writes may wait, and how many share a commit at most. */
+enum { LANE_LIMIT = 1024, GROUP_LIMIT = 64 };
+
+struct home {
+	uv_thread_t thread;
+	uv_loop_t loop;
+	struct lane lane;
+	struct store *store;
+	struct store_conn *conn;
+	struct state *state;
+	struct queue stop;
+	struct queue_item stop_item;
+};
+
+struct write *write_new(enum write_kind kind)
+{
+	struct write *write = calloc(1, sizeof *write);
+
+	if (write == NULL)
+		return NULL;
+	write->kind = kind;
+	write->work.bulk = kind == WRITE_BULK;
+	return write;
+}
+
+void write_free(struct write *write)
+{
+	if (write == NULL)
+		return;
+	buf_free(&write->text);
+	buf_free(&write->answer_text);
+	free(write);
+}
+
+/* The script's answer lives as long as its task only; what goes back to the worker is a copy, in one buffer: the
+ * headers' structs, then all bytes. */
+static void copy_answer(struct write *write, const struct http_answer *from)
+{
+	struct buf *to = &write->answer_text;
+	size_t table = from->header_count * sizeof *from->headers;
+	size_t total = table + from->body.len;
+	struct http_answer_header *headers;
+	char *bytes;
+
+	for (unsigned i = 0; i < from->header_count; i++)
+		total += strlen(from->headers[i].name) + 1 + from->headers[i].value.len;
+	buf_clear(to);
+	if (buf_reserve(to, total + 1) == NULL) {
+		write->rc = TM_ENOMEM;
+		return;
+	}
+	headers = (struct http_answer_header *)(void *)to->data;
+	bytes = to->data + table;
+	for (unsigned i = 0; i < from->header_count; i++) {
+		const struct http_answer_header *header = &from->headers[i];
+		size_t name_len = strlen(header->name) + 1;
+
+		headers[i].name = memcpy(bytes, header->name, name_len);
+		bytes += name_len;
+		headers[i].value.data = memcpy(bytes, header->value.data, header->value.len);
+		headers[i].value.len = header->value.len;
+		bytes += header->value.len;
+	}
+	write->answer = *from;
+	write->answer.headers = headers;
+	write->answer.body.data = memcpy(bytes, from->body.data, from->body.len);
+	to->len = total;
+}
+
+static void give_back(struct write *write)
+{
+	/* A reply's queue has room for all that can be under way. */
+	if (queue_push(write->reply, &write->work.item) != 0)
+		log_event(LOG_ERROR, "home", "an answer found its thread gone");
+}
+
+static void fail(struct write *write, int rc, const char *text)
+{
+	write->rc = rc;
+	buf_clear(&write->answer_text);
+	buf_puts(&write->answer_text, text);
+}
+
+/* The unit is on disk, undone, or lost. */
+static void unit_over(void *data, int rc, const struct err *err)
+{
+	struct write *write = data;
+
+	if (rc == TM_ELOST && !write->work.alone) {
+		lane_again(&write->home->lane, &write->work);
+		return;
+	}
+	if (rc != 0)
+		fail(write, rc, err->text);
+	if (write->kind == WRITE_SWITCH && write->rc == 0) {
+		if (write->home->state != NULL)
+			state_retire(write->home->state);
+		write->home->state = write->state;
+	}
+	give_back(write);
+}
+
+static void end_unit(struct write *write, enum store_verdict verdict)
+{
+	struct home *home = write->home;
+	bool share = write->kind != WRITE_SWITCH;
+
+	store_unit_end(write->unit, verdict, unit_over, write);
+	if (!share)
+		store_flush(home->conn);
+	lane_ran(&home->lane, &write->work);
+}
+
+static void task_over(void *data, const struct task_result *result)
+{
+	struct write *write = data;
+	enum store_verdict verdict = STORE_KEEP;
+
+	write->rc = result->rc;
+	if (result->rc != 0) {
+		fail(write, result->rc, result->text.data != NULL ? result->text.data : "");
+		verdict = STORE_UNDO;
+	} else if (write->kind == WRITE_REQUEST) {
+		copy_answer(write, &result->answer);
+		if (write->answer.status >= 400)
+			verdict = STORE_UNDO;
+	} else {
+		buf_clear(&write->answer_text);
+		buf_append(&write->answer_text, result->text.data, result->text.len);
+	}
+	end_unit(write, verdict);
+}
+
+static void attach(struct home *home, struct state *state)
+{
+	state_attach(state,
+		&(struct state_host){.loop = &home->loop, .store = home->store, .conn = home->conn});
+}
+
+static void run_bulk(struct home *home, struct write *write)
+{
+	const char *name = write->text.data;
+	size_t name_len = strlen(name) + 1;
+
+	state_bulk(home->state, write->unit, name, name + name_len, write->text.len - name_len, task_over,
+		write);
+}
+
+static void run(void *owner, struct lane_work *work)
+{
+	struct home *home = owner;
+	struct write *write = (struct write *)work;
+
+	write->home = home;
+	write->rc = 0;
+	if (write->kind == WRITE_SWITCH) {
+		store_flush(home->conn);
+		attach(home, write->state);
+	}
+	write->unit = store_unit_begin(home->conn, work->alone || write->kind == WRITE_SWITCH);
+	if (write->unit == NULL) {
+		fail(write, TM_ENOMEM, "no memory");
+		give_back(write);
+		lane_ran(&home->lane, work);
+		return;
+	}
+	switch (write->kind) {
+	case WRITE_REQUEST:
+		state_write(home->state, write->unit, write->request, write->text.data, write->text.len,
+			task_over, write);
+		break;
+	case WRITE_BULK:
+		run_bulk(home, write);
+		break;
+	case WRITE_SWITCH:
+		state_bulk(write->state, write->unit, "schema.apply", "", 0, task_over, write);
+		break;
+	}
+}
+
+static void flush(void *owner)
+{
+	struct home *home = owner;
+
+	store_flush(home->conn);
+}
+
+static void loop_over(struct queue *queue, void *consumer)
+{
+	(void)queue;
+	(void)consumer;
+}
+
+static void drained(void *owner)
+{
+	struct home *home = owner;
+
+	queue_close(&home->stop, loop_over);
+}
+
+static void on_stop(struct queue *queue, void *consumer)
+{
+	struct home *home = consumer;
+
+	if (queue_pop(queue) != NULL)
+		lane_close(&home->lane, drained);
+}
+
+static void serve(void *data)
+{
+	struct home *home = data;
+
+	uv_run(&home->loop, UV_RUN_DEFAULT);
+	if (home->state != NULL)
+		state_retire(home->state);
+	store_conn_close(home->conn);
+	uv_loop_close(&home->loop);
+}
+
+int home_start(struct home **made, struct store *store, const char *record, struct err *err)
+{
+	struct home *home = calloc(1, sizeof *home);
+	int rc = TM_ENOMEM;
+
+	if (home == NULL)
+		return err_set(err, TM_ENOMEM, "no memory");
+	home->store = store;
+	if (uv_loop_init(&home->loop) != 0)
+		goto no_loop;
+	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
+	if (rc == 0 && record != NULL)
+		rc = store_record(home->conn, record, err);
+	if (rc == 0)
+		rc = lane_init(&home->lane, &home->loop, LANE_LIMIT, GROUP_LIMIT,
+			&(struct lane_owner){.run = run, .flush = flush, .owner = home});
+	if (rc == 0)
+		rc = queue_init(&home->stop, &home->loop, 1, on_stop, home);
+	if (rc != 0)
+		goto no_loop;
+	if (uv_thread_create(&home->thread, serve, home) != 0) {
+		rc = err_set(err, TM_ENOMEM, "cannot start a thread");
+		goto no_loop;
+	}
+	*made = home;
+	return 0;
+no_loop:
+	/* The program ends after this: what was opened goes with it. */
+	free(home);
+	return rc;
+}
+
+int home_push(struct home *home, struct write *write)
+{
+	return lane_push(&home->lane, &write->work);
+}
+
+void home_stop(struct home *home)
+{
+	if (home == NULL)
+		return;
+	queue_push(&home->stop, &home->stop_item);
+	uv_thread_join(&home->thread);
+	free(home);
+}

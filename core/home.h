@@ -1,0 +1,50 @@
+/* core/home.h: the home of a tenant: the only thread that writes it.
+ *
+ * Whoever wants something written makes a `struct write`, fills in what it is and where it returns, and pushes it.
+ * The home runs it in a unit of work, and gives it back through `reply` when the outcome is on disk (or when
+ * nothing was kept). Until then it belongs to the home; a request's memory stays as it is so long. */
+#pragma once
+
+#include "base/buf.h"
+#include "net/http_server.h"
+#include "sched/lane.h"
+#include "script/state.h"
+#include "store/store.h"
+
+struct home;
+
+enum write_kind {
+	WRITE_REQUEST, /* main.write(request, text) */
+	WRITE_BULK,    /* main.bulk: `text` is the name, a NUL, the payload */
+	WRITE_SWITCH   /* brings the schema to `state`, and serves with it from then on */
+};
+
+struct write {
+	struct lane_work work; /* must be first */
+	enum write_kind kind;
+	const struct http_request *request;
+	struct buf text;     /* what was prepared, or the payload */
+	struct state *state; /* switch only: the new state, owned by the home if all goes well */
+	struct queue *reply;
+	void (*done)(struct write *write); /* on the reply's thread, which owns the write again */
+	void *data;
+
+	/* The outcome: rc is 0 when the answer stands; else `answer_text` says what went wrong. */
+	int rc;
+	struct http_answer answer; /* requests: points into `answer_text` */
+	struct buf answer_text;
+	struct store_unit *unit; /* home only */
+	struct home *home;       /* home only */
+};
+
+struct write *write_new(enum write_kind kind);
+void write_free(struct write *write);
+
+/* Starts the thread; it has no state until the first WRITE_SWITCH. `record` (or NULL) names the file for `make bench`. */
+int home_start(struct home **home, struct store *store, const char *record, struct err *err);
+
+/* Hands `write` over; TM_EBUSY when the lane is full. Any thread. */
+int home_push(struct home *home, struct write *write);
+
+/* Finishes what waits, closes the connection and joins the thread. */
+void home_stop(struct home *home);

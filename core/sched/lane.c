@@ -1,0 +1,130 @@
+#include "sched/lane.h"
+
+#include <assert.h>
+
+static void append(struct lane_work **first, struct lane_work **last, struct lane_work *work)
+{
+	work->next = NULL;
+	if (*last != NULL)
+		(*last)->next = work;
+	else
+		*first = work;
+	*last = work;
+}
+
+static struct lane_work *take(struct lane_work **first, struct lane_work **last)
+{
+	struct lane_work *work = *first;
+
+	if (work != NULL) {
+		*first = work->next;
+		if (*first == NULL)
+			*last = NULL;
+	}
+	return work;
+}
+
+/* What other threads have pushed, sorted into people's work and bulk. Looked at before each piece, so that
+ * people never wait for more than the one slice of bulk that runs. */
+static void collect(struct lane *lane)
+{
+	struct queue_item *item;
+
+	while ((item = queue_pop(&lane->inbox)) != NULL) {
+		struct lane_work *work = (struct lane_work *)item;
+
+		if (work->bulk)
+			append(&lane->bulk.first, &lane->bulk.last, work);
+		else
+			append(&lane->people.first, &lane->people.last, work);
+	}
+}
+
+static struct lane_work *next_work(struct lane *lane)
+{
+	struct lane_work *work = take(&lane->again.first, &lane->again.last);
+
+	if (work == NULL)
+		work = take(&lane->people.first, &lane->people.last);
+	return work != NULL ? work : take(&lane->bulk.first, &lane->bulk.last);
+}
+
+static void flush(struct lane *lane)
+{
+	lane->group = 0;
+	lane->owner.flush(lane->owner.owner);
+}
+
+/* Runs what waits, one after another, and flushes when nothing is left. `turning` keeps a piece that ends inside its own
+ * `run`, and a group that is lost inside `flush`, from starting a second turn in the first. */
+static void turn(struct lane *lane)
+{
+	if (lane->turning)
+		return;
+	lane->turning = true;
+	for (;;) {
+		collect(lane);
+		while (lane->running == NULL && lane->group < lane->group_limit &&
+			(lane->running = next_work(lane)) != NULL) {
+			lane->group++;
+			lane->owner.run(lane->owner.owner, lane->running);
+			collect(lane);
+		}
+		if (lane->running != NULL || lane->group == 0)
+			break;
+		flush(lane);
+	}
+	lane->turning = false;
+	if (lane->running == NULL && lane->drained != NULL) {
+		void (*drained)(void *) = lane->drained;
+
+		lane->drained = NULL;
+		drained(lane->owner.owner);
+	}
+}
+
+static void on_ready(struct queue *queue, void *consumer)
+{
+	(void)queue;
+	turn(consumer);
+}
+
+int lane_init(struct lane *lane, uv_loop_t *loop, unsigned limit, unsigned group_limit,
+	const struct lane_owner *owner)
+{
+	*lane = (struct lane){.owner = *owner, .group_limit = group_limit};
+	return queue_init(&lane->inbox, loop, limit, on_ready, lane);
+}
+
+int lane_push(struct lane *lane, struct lane_work *work)
+{
+	work->alone = false;
+	return queue_push(&lane->inbox, &work->item);
+}
+
+void lane_ran(struct lane *lane, struct lane_work *work)
+{
+	assert(lane->running == work);
+	lane->running = NULL;
+	turn(lane);
+}
+
+void lane_again(struct lane *lane, struct lane_work *work)
+{
+	work->alone = true;
+	append(&lane->again.first, &lane->again.last, work);
+	turn(lane);
+}
+
+static void inbox_closed(struct queue *queue, void *consumer)
+{
+	(void)queue;
+	(void)consumer;
+}
+
+void lane_close(struct lane *lane, void (*drained)(void *owner))
+{
+	lane->drained = drained;
+	queue_close(&lane->inbox, inbox_closed);
+	turn(lane);
+}

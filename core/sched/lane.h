@@ -1,0 +1,53 @@
+/* core/sched/lane.h: a lane: work that runs strictly one after another, on one thread.
+ *
+ * A lane belongs to the thread that made it; any thread may push. People's work goes before bulk work. What a piece
+ * of work is, its owner knows: the lane calls `run` with it, and the owner calls lane_ran when the next may
+ * begin (perhaps on a later turn of the loop) and lane_over when the work is done with. When no work is waiting,
+ * or a group has grown to its bound, the lane calls `flush`, which commits what ran. A piece whose group was lost
+ * is given back with lane_again and runs once more, first in the lane and `alone`. */
+#pragma once
+
+#include "sched/queue.h"
+
+struct lane;
+
+struct lane_work {
+	struct queue_item item; /* must be first */
+	struct lane_work *next;
+	bool bulk;  /* gives way to people's work */
+	bool alone; /* set by lane_again: nothing may share its commit */
+};
+
+struct lane_owner {
+	void (*run)(void *owner, struct lane_work *work);
+	void (*flush)(void *owner);
+	void *owner;
+};
+
+struct lane {
+	struct queue inbox;
+	struct lane_owner owner;
+	struct {
+		struct lane_work *first, *last;
+	} again, people, bulk;
+	struct lane_work *running;
+	unsigned group, group_limit;
+	bool turning;
+	void (*drained)(void *owner);
+};
+
+/* Makes a lane on `loop` with room for `limit` waiting pieces and at most `group_limit` between two flushes. */
+int lane_init(struct lane *lane, uv_loop_t *loop, unsigned limit, unsigned group_limit,
+	const struct lane_owner *owner);
+
+/* Hands `work` over. Any thread. TM_EBUSY: the lane is full, the work stays the caller's. */
+int lane_push(struct lane *lane, struct lane_work *work);
+
+/* The running piece has run; the next may begin. */
+void lane_ran(struct lane *lane, struct lane_work *work);
+
+/* A piece that had run must run again, alone. */
+void lane_again(struct lane *lane, struct lane_work *work);
+
+/* Refuses further work, runs what waits, flushes, and calls `drained`. */
+void lane_close(struct lane *lane, void (*drained)(void *owner));

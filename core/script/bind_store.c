@@ -1,0 +1,363 @@
+/* core.store: queries of the running task, straight from Lua's stack to the store and back.
+ *
+ * The rows of a query are packed into the task's `bytes` while the store reads them, and become Lua
+ * tables after it has returned: making a table may raise, and an error must never jump through the
+ * store. */
+#include "script/task.h"
+#include "store/change_log.h"
+
+#include <string.h>
+
+static const char who[] = "mill.db";
+static const char blob_type[] = "core.blob";
+
+/* What is before a packed value: its type, and its length when it has bytes. */
+struct packed {
+	enum store_type type;
+	union {
+		int64_t integer;
+		double real;
+		size_t len;
+	};
+};
+
+static void pack(struct buf *bytes, const struct store_value *value)
+{
+	struct packed head = {.type = value->type};
+	bool has_bytes = value->type == STORE_TEXT || value->type == STORE_BLOB;
+	size_t len = has_bytes ? value->bytes.len : 0;
+	char *to = buf_reserve(bytes, sizeof head + len);
+
+	if (to == NULL)
+		return;
+	if (has_bytes)
+		head.len = len;
+	else if (value->type == STORE_INT)
+		head.integer = value->integer;
+	else if (value->type == STORE_REAL)
+		head.real = value->real;
+	memcpy(to, &head, sizeof head);
+	if (len > 0)
+		memcpy(to + sizeof head, value->bytes.data, len);
+	bytes->len += sizeof head + len;
+}
+
+static void on_row(void *data, const struct store_row *row)
+{
+	struct task *task = data;
+
+	task->columns = store_row_columns(row);
+	task->rows++;
+	for (int i = 0; i < task->columns; i++) {
+		struct store_value value = store_row_value(row, i);
+
+		pack(&task->bytes, &value);
+	}
+}
+
+/* Pushes one value and returns where the next begins. */
+static const char *push_packed(lua_State *L, const char *from)
+{
+	struct packed head;
+
+	memcpy(&head, from, sizeof head);
+	from += sizeof head;
+	switch (head.type) {
+	case STORE_NULL:
+		lua_pushnil(L);
+		break;
+	case STORE_INT:
+		lua_pushinteger(L, head.integer);
+		break;
+	case STORE_REAL:
+		lua_pushnumber(L, head.real);
+		break;
+	case STORE_TEXT:
+	case STORE_BLOB:
+		lua_pushlstring(L, from, head.len);
+		return from + head.len;
+	}
+	return from;
+}
+
+static int push_rows(lua_State *L, const struct task *task)
+{
+	const char *at = task->bytes.data;
+
+	lua_createtable(L, (int)task->rows, 0);
+	for (size_t row = 1; row <= task->rows; row++) {
+		lua_createtable(L, task->columns, 0);
+		for (int column = 1; column <= task->columns; column++) {
+			at = push_packed(L, at);
+			lua_rawseti(L, -2, column);
+		}
+		lua_rawseti(L, -2, (lua_Integer)row);
+	}
+	lua_pushinteger(L, (lua_Integer)task->rows);
+	return 2;
+}
+
+static struct store_value value_at(lua_State *L, int index)
+{
+	struct store_value value = {.type = STORE_NULL};
+
+	switch (lua_type(L, index)) {
+	case LUA_TNIL:
+		break;
+	case LUA_TBOOLEAN:
+		value.type = STORE_INT;
+		value.integer = lua_toboolean(L, index);
+		break;
+	case LUA_TNUMBER:
+		value.type = lua_isinteger(L, index) ? STORE_INT : STORE_REAL;
+		if (value.type == STORE_INT)
+			value.integer = lua_tointeger(L, index);
+		else
+			value.real = lua_tonumber(L, index);
+		break;
+	case LUA_TSTRING:
+		value.type = STORE_TEXT;
+		value.bytes.data = lua_tolstring(L, index, &value.bytes.len);
+		break;
+	default:
+		value.type = STORE_BLOB;
+		value.bytes.data = luaL_testudata(L, index, blob_type);
+		value.bytes.len = lua_rawlen(L, index);
+		if (value.bytes.data == NULL)
+			luaL_error(L, "parameter %d: a %s cannot be stored", index - 1,
+				luaL_typename(L, index));
+	}
+	return value;
+}
+
+/* The parameters after the statement. They are in the task, or, when there are many, in a userdata
+ * on the stack. */
+static struct store_value *read_params(lua_State *L, struct task *task, int count)
+{
+	struct store_value *params = task->params;
+
+	if (count > TASK_PARAMS)
+		params = lua_newuserdatauv(L, (size_t)count * sizeof *params, 0);
+	for (int i = 0; i < count; i++)
+		params[i] = value_at(L, i + 2);
+	return params;
+}
+
+static void call_done(void *data, int rc, const struct err *err)
+{
+	struct task *task = data;
+
+	if (rc != 0) {
+		task->call = *err;
+		task->call.code = rc;
+		task_store_failed(task, &task->call);
+	}
+	task_wake(task);
+}
+
+static void check_call(lua_State *L, const struct task *task)
+{
+	if (task->call.code != 0)
+		raise_failure(L, "store", task->call.code, task->call.text);
+}
+
+static struct task *start_query(lua_State *L, store_on_row row)
+{
+	struct task *task = task_may_wait(L, who);
+	struct store_unit *unit = task_unit(L, task);
+	struct store_query query = {.on_row = row, .done = call_done, .data = task};
+
+	query.sql = luaL_checklstring(L, 1, &query.sql_len);
+	query.param_count = lua_gettop(L) - 1;
+	query.params = read_params(L, task, query.param_count);
+	buf_clear(&task->bytes);
+	task->rows = 0;
+	task->columns = 0;
+	task_expect(task);
+	store_query(unit, &query);
+	return task;
+}
+
+static int after_query(lua_State *L, int status, lua_KContext context)
+{
+	struct task *task = (struct task *)context;
+
+	(void)status;
+	check_call(L, task);
+	if (task->bytes.failed)
+		raise_failure(L, "store", TM_ENOMEM, "no memory for the rows");
+	return push_rows(L, task);
+}
+
+static int query(lua_State *L)
+{
+	return task_await(L, start_query(L, on_row), after_query);
+}
+
+static int after_run(lua_State *L, int status, lua_KContext context)
+{
+	struct task *task = (struct task *)context;
+
+	(void)status;
+	check_call(L, task);
+	lua_pushinteger(L, store_unit_changes(task->unit));
+	return 1;
+}
+
+static int run(lua_State *L)
+{
+	return task_await(L, start_query(L, NULL), after_run);
+}
+
+static int after_call(lua_State *L, int status, lua_KContext context)
+{
+	(void)status;
+	check_call(L, (struct task *)context);
+	return 0;
+}
+
+static int mark(lua_State *L)
+{
+	struct task *task = task_may_wait(L, who);
+	struct store_unit *unit = task_unit(L, task);
+
+	task_expect(task);
+	store_mark(unit, call_done, task);
+	return task_await(L, task, after_call);
+}
+
+static int mark_end(lua_State *L, enum store_verdict verdict)
+{
+	struct task *task = task_may_wait(L, who);
+	struct store_unit *unit = task_unit(L, task);
+
+	task_expect(task);
+	store_mark_end(unit, verdict, call_done, task);
+	return task_await(L, task, after_call);
+}
+
+static int keep(lua_State *L)
+{
+	return mark_end(L, STORE_KEEP);
+}
+
+static int undo(lua_State *L)
+{
+	return mark_end(L, STORE_UNDO);
+}
+
+/* The fields of the change at 1 are left on the stack, which keeps their bytes during the call. */
+static const char *text_field(lua_State *L, const char *name, bool required, size_t *len)
+{
+	int type = lua_getfield(L, 1, name);
+
+	if (type != LUA_TSTRING && (required || type != LUA_TNIL))
+		luaL_error(L, "change.%s must be a string, not %s", name, luaL_typename(L, -1));
+	return lua_tolstring(L, -1, len);
+}
+
+static int64_t integer_field(lua_State *L, const char *name, bool required)
+{
+	int is_integer;
+	lua_Integer value;
+
+	if (lua_getfield(L, 1, name) == LUA_TNIL && !required)
+		return 0;
+	value = lua_tointegerx(L, -1, &is_integer);
+	if (!is_integer)
+		luaL_error(L, "change.%s must be an integer, not %s", name, luaL_typename(L, -1));
+	return value;
+}
+
+static int append(lua_State *L)
+{
+	struct task *task = task_may_wait(L, who);
+	struct store_unit *unit = task_unit(L, task);
+	struct change change;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	change.txn = integer_field(L, "txn", true);
+	change.entity = text_field(L, "entity", true, NULL);
+	change.id = integer_field(L, "id", true);
+	change.version = integer_field(L, "version", true);
+	change.at = integer_field(L, "at", true);
+	change.actor = integer_field(L, "actor", false);
+	change.cause_kind = text_field(L, "cause_kind", true, NULL);
+	change.cause_id = text_field(L, "cause_id", false, NULL);
+	change.cause_version = text_field(L, "cause_version", false, NULL);
+	change.generation = text_field(L, "generation", true, NULL);
+	change.body = text_field(L, "body", true, &change.body_len);
+	task_expect(task);
+	change_append(unit, &change, call_done, task);
+	return task_await(L, task, after_call);
+}
+
+static void position_done(void *data, int rc, int64_t pos)
+{
+	struct task *task = data;
+	struct err err = {0};
+
+	task->number = pos;
+	if (rc != 0)
+		err_set(&err, rc, "the log could not be read: %s", err_name(rc));
+	call_done(task, rc, &err);
+}
+
+static int after_position(lua_State *L, int status, lua_KContext context)
+{
+	struct task *task = (struct task *)context;
+
+	(void)status;
+	check_call(L, task);
+	lua_pushinteger(L, task->number);
+	return 1;
+}
+
+static int position(lua_State *L)
+{
+	struct task *task = task_may_wait(L, who);
+	struct store_unit *unit = task_unit(L, task);
+
+	task_expect(task);
+	change_position(unit, position_done, task);
+	return task_await(L, task, after_position);
+}
+
+static int writes(lua_State *L)
+{
+	struct task *task = task_current(L);
+
+	lua_pushboolean(L, task != NULL && task_writes(task));
+	return 1;
+}
+
+static int blob(lua_State *L)
+{
+	size_t len;
+	const char *bytes = luaL_checklstring(L, 1, &len);
+
+	memcpy(lua_newuserdatauv(L, len, 0), bytes, len);
+	luaL_setmetatable(L, blob_type);
+	return 1;
+}
+
+int bind_store(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"query", query},
+		{"run", run},
+		{"mark", mark},
+		{"keep", keep},
+		{"undo", undo},
+		{"append", append},
+		{"position", position},
+		{"writes", writes},
+		{"blob", blob},
+		{NULL, NULL},
+	};
+
+	luaL_newmetatable(L, blob_type);
+	lua_pop(L, 1);
+	luaL_newlib(L, functions);
+	return 1;
+}

@@ -1,0 +1,91 @@
+/* core.task: what the running task is, and the way from a command into the lane. */
+#include "script/task.h"
+
+/* A table of the framework's own, the same for the whole task; nil while loading. */
+static int current(lua_State *L)
+{
+	struct task *task = task_current(L);
+
+	if (task == NULL)
+		return 0;
+	if (!task->has_context) {
+		lua_newtable(L);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, task);
+		task->has_context = true;
+	}
+	lua_rawgetp(L, LUA_REGISTRYINDEX, task);
+	return 1;
+}
+
+static int kind(lua_State *L)
+{
+	static const char *const names[TASK_KINDS] = {
+		[TASK_HANDLE] = "handle",
+		[TASK_WRITE] = "write",
+		[TASK_BULK] = "bulk",
+		[TASK_COMMAND] = "command",
+	};
+	struct task *task = task_current(L);
+
+	if (task == NULL)
+		return 0;
+	lua_pushstring(L, names[task->kind]);
+	return 1;
+}
+
+static void lane_done(void *data, int rc, const char *answer, size_t len)
+{
+	struct task *task = data;
+
+	if (rc != 0)
+		err_set(&task->call, rc, "%.*s", (int)len, len > 0 ? answer : "");
+	buf_append(&task->bytes, answer, len);
+	task_wake(task);
+}
+
+static int after_lane(lua_State *L, int status, lua_KContext context)
+{
+	struct task *task = (struct task *)context;
+
+	(void)status;
+	if (task->call.code != 0)
+		return raise_failure(L, "lane", task->call.code,
+			task->call.text[0] != '\0' ? task->call.text : err_name(task->call.code));
+	if (task->bytes.failed)
+		return raise_failure(L, "lane", TM_ENOMEM, "no memory for the answer");
+	lua_pushlstring(L, task->bytes.data, task->bytes.len);
+	return 1;
+}
+
+static int lane(lua_State *L)
+{
+	struct task *task = task_may_wait(L, "core.task.lane");
+	struct state_host *host = &task->state->host;
+	const char *name = luaL_checkstring(L, 1);
+	size_t len;
+	const char *payload = luaL_checklstring(L, 2, &len);
+	int rc;
+
+	if (task->kind != TASK_COMMAND || host->lane_call == NULL)
+		return luaL_error(L, "core.task.lane can be used in a command only");
+	task_unit_leave(task);
+	buf_clear(&task->bytes);
+	task_expect(task);
+	rc = host->lane_call(host->host, name, payload, len, lane_done, task);
+	if (rc != 0)
+		return raise_failure(L, "lane", rc, err_name(rc));
+	return task_await(L, task, after_lane);
+}
+
+int bind_task(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"current", current},
+		{"kind", kind},
+		{"lane", lane},
+		{NULL, NULL},
+	};
+
+	luaL_newlib(L, functions);
+	return 1;
+}

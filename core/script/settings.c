@@ -1,0 +1,164 @@
+#include "script/settings.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *copy(const char *text)
+{
+	char *made = strdup(text);
+
+	if (made == NULL)
+		abort(); /* at the start of the program, with nothing to lose */
+	return made;
+}
+
+/* The folder above the one that holds `path`. */
+static char *root_of(const char *path)
+{
+	char *whole = realpath(path, NULL);
+
+	for (int up = 0; whole != NULL && up < 2; up++) {
+		char *slash = strrchr(whole, '/');
+
+		if (slash == NULL)
+			break;
+		*slash = '\0';
+	}
+	return whole;
+}
+
+static int read_text(lua_State *L, const char *name, char **to, struct err *err)
+{
+	if (lua_type(L, -1) != LUA_TSTRING)
+		return err_set(err, TM_EINVAL, "the setting %s must be a text", name);
+	free(*to);
+	*to = copy(lua_tostring(L, -1));
+	return 0;
+}
+
+static int read_flag(lua_State *L, const char *name, bool *to, struct err *err)
+{
+	if (!lua_isboolean(L, -1))
+		return err_set(err, TM_EINVAL, "the setting %s must be true or false", name);
+	*to = lua_toboolean(L, -1);
+	return 0;
+}
+
+static int read_count(lua_State *L, const char *name, int *to, struct err *err)
+{
+	if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 0 || lua_tointeger(L, -1) > 256)
+		return err_set(err, TM_EINVAL, "the setting %s must be a whole number from 0 to 256", name);
+	*to = (int)lua_tointeger(L, -1);
+	return 0;
+}
+
+static void free_list(char **list)
+{
+	for (char **one = list; one != NULL && *one != NULL; one++)
+		free(*one);
+	free(list);
+}
+
+static int read_list(lua_State *L, const char *name, char ***to, struct err *err)
+{
+	size_t count = lua_istable(L, -1) ? (size_t)lua_rawlen(L, -1) : 0;
+	char **list;
+
+	if (!lua_istable(L, -1))
+		return err_set(err, TM_EINVAL, "the setting %s must be a list of names", name);
+	list = calloc(count + 1, sizeof *list);
+	if (list == NULL)
+		return err_set(err, TM_ENOMEM, "no memory");
+	for (size_t i = 0; i < count; i++) {
+		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TSTRING) {
+			free_list(list);
+			return err_set(err, TM_EINVAL, "the setting %s must be a list of names", name);
+		}
+		list[i] = copy(lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
+	free_list(*to);
+	*to = list;
+	return 0;
+}
+
+/* The value is on top of the stack. */
+static int read_one(lua_State *L, const char *name, struct settings *to, struct err *err)
+{
+	if (strcmp(name, "listen") == 0)
+		return read_text(L, name, &to->listen, err);
+	if (strcmp(name, "data") == 0)
+		return read_text(L, name, &to->data, err);
+	if (strcmp(name, "tenant") == 0)
+		return read_text(L, name, &to->tenant, err);
+	if (strcmp(name, "workers") == 0)
+		return read_count(L, name, &to->workers, err);
+	if (strcmp(name, "demo_logins_beyond_loopback") == 0)
+		return read_flag(L, name, &to->demo_logins_beyond_loopback, err);
+	if (strcmp(name, "log_requests") == 0)
+		return read_flag(L, name, &to->log_requests, err);
+	if (strcmp(name, "plugins") == 0)
+		return read_list(L, name, &to->plugins, err);
+	if (strcmp(name, "clients") == 0)
+		return read_list(L, name, &to->clients, err);
+	return err_set(err, TM_EINVAL,
+		"there is no setting %s; there are listen, data, tenant, workers, plugins, clients, "
+		"log_requests, demo_logins_beyond_loopback",
+		name);
+}
+
+static int read_table(lua_State *L, struct settings *to, struct err *err)
+{
+	int rc = 0;
+
+	for (lua_pushnil(L); rc == 0 && lua_next(L, -2) != 0; lua_pop(L, 1)) {
+		if (lua_type(L, -2) != LUA_TSTRING)
+			rc = err_set(err, TM_EINVAL, "a setting needs a name");
+		else
+			rc = read_one(L, lua_tostring(L, -2), to, err);
+	}
+	return rc;
+}
+
+int settings_read(struct settings *settings, const char *path, struct err *err)
+{
+	lua_State *L = luaL_newstate();
+	int rc;
+
+	if (L == NULL)
+		return err_set(err, TM_ENOMEM, "no memory");
+	*settings = (struct settings){
+		.root = root_of(path),
+		.listen = copy("127.0.0.1:8080"),
+		.data = copy("data"),
+		.tenant = copy("main"),
+		.log_requests = true,
+		.plugins = calloc(1, sizeof(char *)),
+		.clients = calloc(1, sizeof(char *)),
+	};
+	if (settings->root == NULL)
+		rc = err_set(err, TM_ENOENT, "there is no settings file %s", path);
+	else if (luaL_loadfilex(L, path, "t") != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK)
+		rc = err_set(err, TM_EINVAL, "%s", lua_tostring(L, -1));
+	else if (!lua_istable(L, -1))
+		rc = err_set(err, TM_EINVAL, "%s must return a table", path);
+	else
+		rc = read_table(L, settings, err);
+	lua_close(L);
+	if (rc != 0)
+		settings_free(settings);
+	return rc;
+}
+
+void settings_free(struct settings *settings)
+{
+	free(settings->root);
+	free(settings->listen);
+	free(settings->data);
+	free(settings->tenant);
+	free_list(settings->plugins);
+	free_list(settings->clients);
+	*settings = (struct settings){0};
+}

@@ -1,0 +1,147 @@
+#include "script/state.h"
+
+#include "script/bind.h"
+#include "script/task.h"
+
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const function_names[TASK_KINDS] = {
+	[TASK_HANDLE] = "handle",
+	[TASK_WRITE] = "write",
+	[TASK_BULK] = "bulk",
+	[TASK_COMMAND] = "command",
+};
+
+/* Each coroutine gets a copy of the main thread's extra space, so the way from any of them to the
+ * state is one read. */
+struct state *state_of(lua_State *L)
+{
+	return *(struct state **)lua_getextraspace(L);
+}
+
+/* Keeps the functions of main.lua's table, which is at the top. */
+static void keep_functions(lua_State *L, struct state *state)
+{
+	if (!lua_istable(L, -1))
+		luaL_error(L, "scripts/main.lua must return a table, not %s", luaL_typename(L, -1));
+	for (int kind = 0; kind < TASK_KINDS; kind++) {
+		if (lua_getfield(L, -1, function_names[kind]) != LUA_TFUNCTION)
+			luaL_error(L, "scripts/main.lua must return a table with the function '%s'",
+				function_names[kind]);
+		state->functions[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+}
+
+static int load_main(lua_State *L)
+{
+	open_library(L);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "main");
+	lua_call(L, 1, 1);
+	keep_functions(L, state_of(L));
+	lua_settop(L, 0);
+	return 0;
+}
+
+/* What loading made stays, what a request makes dies young, and the collector runs between two
+ * requests' instructions: a generational collector need not walk through the framework again and
+ * again, as the incremental one does. While loading nothing is garbage, so there it is off. */
+static void tune_collector(lua_State *L)
+{
+	lua_gc(L, LUA_GCRESTART);
+	lua_gc(L, LUA_GCCOLLECT);
+	lua_gc(L, LUA_GCGEN, 0, 0);
+}
+
+static void state_free(struct state *state)
+{
+	struct task *task;
+
+	if (state->L != NULL)
+		lua_close(state->L);
+	while ((task = state->idle) != NULL) {
+		state->idle = task->next;
+		task_free(task);
+	}
+	generation_drop(state->gen);
+	free(state);
+}
+
+int state_new(struct state **made, struct generation *gen, struct err *err)
+{
+	struct state *state = calloc(1, sizeof *state);
+	int rc = 0;
+	lua_State *L;
+
+	*made = NULL;
+	if (state == NULL)
+		return err_set(err, TM_ENOMEM, "no memory for a Lua state");
+	state->gen = generation_take(gen);
+	state->L = L = luaL_newstate();
+	if (L == NULL) {
+		rc = err_set(err, TM_ENOMEM, "no memory for a Lua state");
+		goto out;
+	}
+	*(struct state **)lua_getextraspace(L) = state;
+	lua_gc(L, LUA_GCSTOP);
+	lua_pushcfunction(L, message_handler);
+	lua_pushcfunction(L, load_main);
+	if (lua_pcall(L, 0, 0, 1) != LUA_OK) {
+		const char *text = lua_tostring(L, -1);
+
+		rc = err_set(
+			err, TM_ESCRIPT, "%s", text ? text : "an error that could not be told");
+		goto out;
+	}
+	lua_settop(L, 0);
+	tune_collector(L);
+	*made = state;
+	return 0;
+out:
+	state_free(state);
+	return rc;
+}
+
+void state_attach(struct state *state, const struct state_host *host)
+{
+	state->host = *host;
+	state->attached = true;
+}
+
+void state_free_if_over(struct state *state)
+{
+	if (state->retired && state->tasks == 0)
+		state_free(state);
+}
+
+void state_retire(struct state *state)
+{
+	state->retired = true;
+	state_free_if_over(state);
+}
+
+const char *state_generation(const struct state *state)
+{
+	return generation_hash(state->gen);
+}
+
+unsigned state_tasks(const struct state *state)
+{
+	return state->tasks;
+}
+
+const unsigned char *bind_id_key(lua_State *L)
+{
+	struct store *store = state_of(L)->host.store;
+
+	return store == NULL ? NULL : store_id_key(store);
+}
+
+const unsigned char *bind_seal_key(lua_State *L)
+{
+	struct store *store = state_of(L)->host.store;
+
+	return store == NULL ? NULL : store_seal_key(store);
+}

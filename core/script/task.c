@@ -1,0 +1,470 @@
+#include "script/task.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Enough for the requests that wait at once on a thread; what is more is given back. */
+enum { IDLE_MAX = 32, BYTES_KEPT = 256 * 1024 };
+
+/* The Lua errors below are raised in C functions that run inside a task, so the place that is named
+ * is where Lua called them. */
+
+struct task *task_current(lua_State *L)
+{
+	return state_of(L)->current;
+}
+
+struct task *task_may_wait(lua_State *L, const char *who)
+{
+	struct task *task = task_current(L);
+
+	if (task == NULL)
+		luaL_error(L, "%s cannot be used while loading", who);
+	if (L != task->L)
+		luaL_error(L, "%s cannot wait here: it was called in an inner coroutine", who);
+	if (!lua_isyieldable(L))
+		luaL_error(L,
+			"%s cannot wait here: the call comes through a function that cannot wait, "
+			"such "
+			"as the callback of table.sort or string.gsub, a metamethod or require",
+			who);
+	return task;
+}
+
+void task_expect(struct task *task)
+{
+	task->woken = false;
+	task->yielded = false;
+	task->call.code = 0;
+}
+
+int task_await(lua_State *L, struct task *task, lua_KFunction then)
+{
+	if (task->woken)
+		return then(L, LUA_OK, (lua_KContext)task);
+	task->yielded = true;
+	return lua_yieldk(L, 0, (lua_KContext)task, then);
+}
+
+struct store_unit *task_unit(lua_State *L, struct task *task)
+{
+	struct state_host *host = &task->state->host;
+
+	if (task->lost.code != 0)
+		raise_failure(L, "store", task->lost.code, task->lost.text);
+	if (task->unit == NULL) {
+		if (host->conn == NULL)
+			luaL_error(L, "there is no store here");
+		task->unit = store_unit_begin(host->conn, false);
+	}
+	if (task->unit == NULL)
+		raise_failure(L, "store", TM_ENOMEM, "no memory for a unit of work");
+	return task->unit;
+}
+
+static void unit_left(void *data, int rc, const struct err *err)
+{
+	(void)data;
+	(void)rc;
+	(void)err;
+}
+
+void task_unit_leave(struct task *task)
+{
+	struct store_unit *unit = task->unit;
+
+	if (unit == NULL || task->unit_lent)
+		return;
+	task->unit = NULL;
+	store_unit_end(unit, STORE_UNDO, unit_left, NULL);
+}
+
+bool task_writes(const struct task *task)
+{
+	return task->kind == TASK_WRITE || task->kind == TASK_BULK;
+}
+
+void task_store_failed(struct task *task, const struct err *err)
+{
+	switch (err->code) {
+	case TM_ELOST:
+	case TM_EFULL:
+	case TM_EINTR:
+	case TM_EIO:
+	case TM_EUNKNOWN:
+	case TM_ENOMEM:
+		if (task->lost.code == 0)
+			task->lost = *err;
+		break;
+	default: /* the statement failed, the unit goes on */
+		break;
+	}
+}
+
+static const char *failure_code(int code)
+{
+	switch (code) {
+	case TM_ENOMEM:
+		return "memory";
+	case TM_ENOENT:
+		return "missing";
+	case TM_EBUSY:
+		return "busy";
+	case TM_EIO:
+		return "io";
+	case TM_EFULL:
+		return "full";
+	case TM_EINTR:
+		return "interrupted";
+	case TM_EUNIQUE:
+		return "unique";
+	case TM_ELOST:
+		return "lost";
+	case TM_ESCRIPT:
+		return "script";
+	case TM_EUNKNOWN:
+		return "unknown";
+	default:
+		return "invalid";
+	}
+}
+
+static int failure_text(lua_State *L)
+{
+	lua_getfield(L, 1, "code");
+	lua_pushliteral(L, ": ");
+	lua_getfield(L, 1, "message");
+	lua_concat(L, 3);
+	return 1;
+}
+
+int raise_failure(lua_State *L, const char *kind, int code, const char *message)
+{
+	lua_createtable(L, 0, 3);
+	lua_pushboolean(L, true);
+	lua_setfield(L, -2, kind);
+	lua_pushstring(L, failure_code(code));
+	lua_setfield(L, -2, "code");
+	lua_pushstring(L, message);
+	lua_setfield(L, -2, "message");
+	if (luaL_newmetatable(L, "core.failure")) {
+		lua_pushcfunction(L, failure_text);
+		lua_setfield(L, -2, "__tostring");
+	}
+	lua_setmetatable(L, -2);
+	return lua_error(L);
+}
+
+/* Makes the coroutine of the task at 1; protected, since it may find no memory. */
+static int make_thread(lua_State *L)
+{
+	struct task *task = lua_touserdata(L, 1);
+
+	task->L = lua_newthread(L);
+	task->thread = luaL_ref(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+static struct task *task_take(struct state *state)
+{
+	struct task *task = state->idle;
+	lua_State *L = state->L;
+
+	if (task != NULL) {
+		state->idle = task->next;
+		state->idle_count--;
+		return task;
+	}
+	task = calloc(1, sizeof *task);
+	if (task == NULL)
+		return NULL;
+	task->state = state;
+	lua_pushcfunction(L, make_thread);
+	lua_pushlightuserdata(L, task);
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+		lua_pop(L, 1);
+		free(task);
+		return NULL;
+	}
+	return task;
+}
+
+void task_free(struct task *task)
+{
+	buf_free(&task->bytes);
+	buf_free(&task->text);
+	free(task);
+}
+
+/* Puts an ended task, whose coroutine is empty, with the idle ones. */
+static void task_give_back(struct task *task)
+{
+	struct state *state = task->state;
+
+	if (state->idle_count >= IDLE_MAX) {
+		luaL_unref(state->L, LUA_REGISTRYINDEX, task->thread);
+		task_free(task);
+		return;
+	}
+	if (task->bytes.room > BYTES_KEPT)
+		buf_free(&task->bytes);
+	buf_free(&task->text);
+	task->next = state->idle;
+	state->idle = task;
+	state->idle_count++;
+}
+
+/* Leaves nothing of the request in the coroutine. One that failed is unwound, which closes its
+ * variables; those closing functions run outside any task, so they cannot wait. */
+static void thread_clear(struct task *task)
+{
+	lua_State *L = task->state->L;
+
+	if (lua_status(task->L) != LUA_OK)
+		lua_resetthread(task->L);
+	lua_settop(task->L, 0);
+	if (task->has_context) {
+		lua_pushnil(L);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, task);
+		task->has_context = false;
+	}
+}
+
+static void deliver(struct task *task)
+{
+	struct state *state = task->state;
+
+	task->done(task->data, &task->result);
+	thread_clear(task);
+	task_give_back(task);
+	state->tasks--;
+	state_free_if_over(state);
+}
+
+static void unit_over(void *data, int rc, const struct err *err)
+{
+	(void)rc; /* of a unit that changed nothing */
+	(void)err;
+	deliver(data);
+}
+
+/* Puts "message, traceback" of the task at 1 and the error at 2 into its text. */
+static int describe(lua_State *L)
+{
+	struct task *task = lua_touserdata(L, 1);
+	size_t len;
+	const char *text;
+
+	luaL_traceback(L, task->L, luaL_tolstring(L, 2, NULL), 0);
+	text = lua_tolstring(L, -1, &len);
+	buf_append(&task->text, text, len);
+	return 0;
+}
+
+/* The error is at the top of the task's coroutine, which is still wound up. */
+static void describe_error(struct task *task)
+{
+	lua_State *L = task->state->L;
+
+	lua_pushcfunction(L, describe);
+	lua_pushlightuserdata(L, task);
+	lua_xmove(task->L, L, 1);
+	if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+		lua_pop(L, 1);
+		buf_clear(&task->text);
+		buf_puts(&task->text, "an error that could not be told");
+	}
+}
+
+static void set_failed(struct task *task, int rc)
+{
+	task->result = (struct task_result){.rc = rc};
+	if (buf_text(&task->text) != NULL)
+		task->result.text = (struct http_text){task->text.data, task->text.len};
+}
+
+static void task_end(struct task *task, int status)
+{
+	struct store_unit *unit = task->unit;
+
+	if (status == LUA_YIELD)
+		buf_puts(&task->text, "a task yielded that waits for nothing");
+	else if (status != LUA_OK)
+		describe_error(task);
+	if (task->lost.code != 0 && (task->unit_lent || status != LUA_OK)) {
+		buf_clear(&task->text);
+		buf_puts(&task->text, task->lost.text);
+		set_failed(task, task->lost.code);
+	} else if (status != LUA_OK) {
+		set_failed(task, TM_ESCRIPT);
+	}
+	task->unit = NULL;
+	if (unit == NULL || task->unit_lent)
+		deliver(task);
+	else
+		store_unit_end(unit, STORE_UNDO, unit_over, task);
+}
+
+static void task_run(struct task *task, int args)
+{
+	struct state *state = task->state;
+	struct task *outer = state->current;
+	int status, results;
+
+	task->yielded = false;
+	state->current = task;
+	status = lua_resume(task->L, NULL, args, &results);
+	state->current = outer;
+	if (status != LUA_YIELD || !task->yielded)
+		task_end(task, status);
+}
+
+void task_wake(struct task *task)
+{
+	task->woken = true;
+	if (task->yielded)
+		task_run(task, 0);
+}
+
+/* Gives main.command the means to send text before it ends. */
+static int emit(lua_State *L)
+{
+	struct task *task = task_current(L);
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+
+	if (task == NULL || task->on_text == NULL)
+		return luaL_error(L, "emit can be used in a command only");
+	task->on_text(task->data, text, len);
+	return 0;
+}
+
+static int push_arguments(lua_State *L, struct task *task)
+{
+	if (task->request != NULL)
+		push_request(L, task->request);
+	else
+		lua_pushstring(L, task->name);
+	if (task->kind == TASK_HANDLE)
+		return 1;
+	if (task->payload.data != NULL)
+		lua_pushlstring(L, task->payload.data, task->payload.len);
+	else
+		lua_pushnil(L);
+	if (task->kind != TASK_COMMAND)
+		return 2;
+	lua_pushcfunction(L, emit);
+	return 3;
+}
+
+/* Takes what main's function returned, which stays on the coroutine's stack until `done` has read
+ * it. */
+static int body_returned(lua_State *L, int status, lua_KContext context)
+{
+	struct task *task = (struct task *)context;
+
+	(void)status;
+	if (task->request != NULL) {
+		read_answer(L, task);
+	} else if (lua_type(L, -1) == LUA_TSTRING) {
+		task->result.text.data = lua_tolstring(L, -1, &task->result.text.len);
+	} else if (!lua_isnil(L, -1)) {
+		luaL_error(L, "main.lua must return a string, not %s", luaL_typename(L, -1));
+	}
+	return 1;
+}
+
+static int body(lua_State *L)
+{
+	struct task *task = lua_touserdata(L, 1);
+
+	lua_rawgeti(L, LUA_REGISTRYINDEX, task->state->functions[task->kind]);
+	lua_callk(L, push_arguments(L, task), 1, (lua_KContext)task, body_returned);
+	return body_returned(L, LUA_OK, (lua_KContext)task);
+}
+
+static void task_start(struct task *task)
+{
+	task->lost.code = 0;
+	task->unit_lent = task->unit != NULL;
+	task->result = (struct task_result){0};
+	task->state->tasks++;
+	lua_pushcfunction(task->L, body);
+	lua_pushlightuserdata(task->L, task);
+	task_run(task, 1);
+}
+
+static struct task *task_prepare(
+	struct state *state, enum task_kind kind, task_done done, void *data)
+{
+	struct task *task;
+
+	assert(state->attached);
+	task = task_take(state);
+	if (task == NULL) {
+		done(data, &(struct task_result){.rc = TM_ENOMEM});
+		return NULL;
+	}
+	task->kind = kind;
+	task->request = NULL;
+	task->name = NULL;
+	task->payload = (struct http_text){0};
+	task->on_text = NULL;
+	task->unit = NULL;
+	task->done = done;
+	task->data = data;
+	return task;
+}
+
+void state_handle(
+	struct state *state, const struct http_request *request, task_done done, void *data)
+{
+	struct task *task = task_prepare(state, TASK_HANDLE, done, data);
+
+	if (task == NULL)
+		return;
+	task->request = request;
+	task_start(task);
+}
+
+void state_write(struct state *state, struct store_unit *unit, const struct http_request *request,
+	const char *prepared, size_t len, task_done done, void *data)
+{
+	struct task *task = task_prepare(state, TASK_WRITE, done, data);
+
+	if (task == NULL)
+		return;
+	task->request = request;
+	task->payload = (struct http_text){prepared, len};
+	task->unit = unit;
+	task_start(task);
+}
+
+void state_bulk(struct state *state, struct store_unit *unit, const char *name, const char *payload,
+	size_t len, task_done done, void *data)
+{
+	struct task *task = task_prepare(state, TASK_BULK, done, data);
+
+	if (task == NULL)
+		return;
+	task->name = name;
+	task->payload = (struct http_text){payload ? payload : "", len};
+	task->unit = unit;
+	task_start(task);
+}
+
+void state_command(struct state *state, const char *name, const char *arguments, size_t len,
+	void (*on_text)(void *data, const char *text, size_t len), task_done done, void *data)
+{
+	struct task *task = task_prepare(state, TASK_COMMAND, done, data);
+
+	if (task == NULL)
+		return;
+	task->name = name;
+	task->payload = (struct http_text){arguments ? arguments : "", len};
+	task->on_text = on_text;
+	task_start(task);
+}

@@ -1,0 +1,574 @@
+#include "server.h"
+
+#include "admin.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "builder.h"
+#include "home.h"
+#include "text/hash.h"
+#include "text/json_in.h"
+#include "text/json_out.h"
+#include "watch.h"
+#include "worker.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16 };
+
+struct server {
+	struct server_options options;
+	uv_loop_t loop;
+	uv_signal_t signals[2];
+	struct queue inbox; /* outcomes of the home for this thread */
+	struct store *store;
+	struct store_conn *conn; /* reading, for commands */
+	struct home *home;
+	struct worker *workers[MAX_WORKERS];
+	int worker_count, workers_running;
+	struct state *state;   /* of this thread */
+	struct states *first;  /* the workers' first states, until they start */
+	struct admin *admin;
+	struct watch *watch;
+	atomic_bool ready;
+	bool started, stopping, switching, rebuild;
+	unsigned commands;
+	char hash[65];
+	char host[256], address[300], data_folder[PATH_MAX];
+	int port, lock, rc;
+	struct err err;
+};
+
+static void finish(struct server *server);
+
+static void fail(struct server *server, int rc, const char *text)
+{
+	server->rc = rc;
+	err_set(&server->err, rc, "%s", text);
+	server_stop(server);
+}
+
+static void report_start(struct server *server)
+{
+	if (!server->started && server->options.started != NULL)
+		server->options.started(server, server->options.data, server->rc, &server->err);
+	server->started = true;
+}
+
+/* Bulk work that commands of this thread send home. */
+
+struct bulk_call {
+	void (*done)(void *data, int rc, const char *answer, size_t len);
+	void *data;
+};
+
+static void bulk_over(struct write *write)
+{
+	struct bulk_call *call = write->data;
+	const char *text = buf_text(&write->answer_text);
+
+	call->done(call->data, write->rc, text != NULL ? text : "", write->answer_text.len);
+	free(call);
+	write_free(write);
+}
+
+static int lane_call(void *host, const char *name, const char *payload, size_t len,
+	void (*done)(void *data, int rc, const char *answer, size_t len), void *data)
+{
+	struct server *server = host;
+	struct write *write = write_new(WRITE_BULK);
+	struct bulk_call *call = malloc(sizeof *call);
+
+	if (write != NULL && call != NULL) {
+		*call = (struct bulk_call){.done = done, .data = data};
+		write->reply = &server->inbox;
+		write->done = bulk_over;
+		write->data = call;
+		buf_append(&write->text, name, strlen(name) + 1);
+		buf_append(&write->text, payload, len);
+		if (!write->text.failed && home_push(server->home, write) == 0)
+			return 0;
+	}
+	free(call);
+	write_free(write);
+	return TM_EBUSY;
+}
+
+static void on_inbox(struct queue *queue, void *consumer)
+{
+	struct queue_item *item;
+
+	(void)consumer;
+	while ((item = queue_pop(queue)) != NULL) {
+		struct write *write = (struct write *)item;
+
+		write->done(write);
+	}
+}
+
+/* From one generation to the next: the home first, since it brings the schema along; then, when its commit is on
+ * disk, everybody else. One switch at a time; a change meanwhile is taken up after it. */
+
+struct switching {
+	struct server *server;
+	struct states *states;
+};
+
+static void start_workers(struct server *server);
+
+static void log_generation(struct server *server, const struct states *states)
+{
+	struct log_line line;
+
+	snprintf(server->hash, sizeof server->hash, "%s", generation_hash(states->gen));
+	log_begin(&line, LOG_INFO, "generation");
+	log_bytes(&line, "hash", server->hash, 12);
+	log_text(&line, "outcome", "serves");
+	log_ms(&line, "ms", clock_mono_ns() - states->began_ns);
+	log_end(&line);
+}
+
+static void log_refusal(const struct server *server, const char *text)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, "generation");
+	log_text(&line, "outcome", server->hash[0] != '\0' ? "refused; the one before serves on" : "refused");
+	log_text(&line, "text", text);
+	log_end(&line);
+}
+
+static void adopt(struct server *server, struct states *states)
+{
+	state_attach(states->control,
+		&(struct state_host){.loop = &server->loop,
+			.store = server->store,
+			.conn = server->conn,
+			.lane_call = lane_call,
+			.host = server});
+	if (server->state != NULL)
+		state_retire(server->state);
+	server->state = states->control;
+	states->control = NULL;
+	for (int i = 0; i < server->workers_running; i++)
+		if (worker_switch(server->workers[i], states->workers[i]) == 0)
+			states->workers[i] = NULL;
+}
+
+static void build_and_switch(struct server *server);
+
+static void switched(struct write *write)
+{
+	struct switching *order = write->data;
+	struct server *server = order->server;
+	struct states *states = order->states;
+	bool first = server->state == NULL;
+
+	free(order);
+	server->switching = false;
+	if (write->rc != 0) {
+		log_refusal(server, buf_text(&write->answer_text));
+		if (first)
+			fail(server, write->rc, buf_text(&write->answer_text));
+		states_free(states);
+	} else {
+		states->home = NULL;
+		log_generation(server, states);
+		adopt(server, states);
+		if (first) {
+			server->first = states;
+			start_workers(server);
+		} else {
+			states_free(states);
+		}
+	}
+	write_free(write);
+	if (server->stopping)
+		finish(server);
+	else if (server->rebuild)
+		build_and_switch(server);
+}
+
+static void build_and_switch(struct server *server)
+{
+	struct switching *order = malloc(sizeof *order);
+	struct write *write = write_new(WRITE_SWITCH);
+	struct states *states = NULL;
+	struct err err;
+	int rc = order == NULL || write == NULL ? err_set(&err, TM_ENOMEM, "no memory") : 0;
+
+	server->rebuild = false;
+	if (rc == 0)
+		rc = builder_build(server->options.settings, server->options.tests, server->worker_count, &states, &err);
+	if (rc == 0 && strcmp(generation_hash(states->gen), server->hash) != 0) {
+		*order = (struct switching){.server = server, .states = states};
+		write->state = states->home;
+		write->reply = &server->inbox;
+		write->done = switched;
+		write->data = order;
+		rc = home_push(server->home, write);
+		if (rc == 0) {
+			server->switching = true;
+			return;
+		}
+		err_set(&err, rc, "the home is busy");
+	}
+	if (rc != 0) {
+		log_refusal(server, err.text);
+		if (server->state == NULL)
+			fail(server, rc, err.text);
+	}
+	states_free(states);
+	write_free(write);
+	free(order);
+}
+
+static void on_saved(void *data)
+{
+	struct server *server = data;
+
+	if (server->stopping)
+		return;
+	watch_refresh(server->watch);
+	server->rebuild = true;
+	if (!server->switching)
+		build_and_switch(server);
+}
+
+/* The start: the first generation is in; look whether it may listen, listen, bring in the seeds, be ready. */
+
+static bool is_loopback(const char *host)
+{
+	struct in_addr four;
+
+	if (inet_pton(AF_INET, host, &four) == 1)
+		return (ntohl(four.s_addr) >> 24) == 127;
+	return strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+static int read_address(struct server *server, const char *listen, struct err *err)
+{
+	const char *colon = strrchr(listen, ':');
+	const char *host = listen;
+	size_t len = colon != NULL ? (size_t)(colon - listen) : 0;
+	char *end;
+	long port;
+
+	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+		host++;
+		len -= 2;
+	}
+	port = colon != NULL ? strtol(colon + 1, &end, 10) : -1;
+	if (len == 0 || len >= sizeof server->host || colon[1] == '\0' || *end != '\0' || port < 0 || port > 65535)
+		return err_set(err, TM_EINVAL, "the address %s must be HOST:PORT, such as 127.0.0.1:8080", listen);
+	memcpy(server->host, host, len);
+	server->host[len] = '\0';
+	server->port = (int)port;
+	return 0;
+}
+
+static void seeded(void *data, const struct task_result *result)
+{
+	struct server *server = data;
+
+	server->commands--;
+	if (result->rc != 0) {
+		fail(server, result->rc, result->text.data);
+		return;
+	}
+	atomic_store(&server->ready, true);
+	report_start(server);
+	if (server->stopping)
+		finish(server);
+}
+
+static void seed_text(void *data, const char *text, size_t len)
+{
+	(void)data;
+	fprintf(stderr, "%.*s\n", (int)len, text);
+}
+
+static void bring_seeds(struct server *server)
+{
+	struct buf arguments = BUF_EMPTY;
+
+	buf_puts(&arguments, "{\"root\":");
+	json_out_string(&arguments, server->options.settings->root, strlen(server->options.settings->root));
+	buf_puts(&arguments, ",\"rejects\":");
+	json_out_string(&arguments, server->data_folder, strlen(server->data_folder));
+	buf_puts(&arguments, "}");
+	server->commands++;
+	state_command(server->state, "seed", arguments.data, arguments.len, seed_text, seeded, server);
+	buf_free(&arguments);
+}
+
+static void listen_for_requests(struct server *server)
+{
+	struct err err;
+
+	for (int i = 0; i < server->worker_count; i++) {
+		struct worker_options options = {
+			.host = server->host,
+			.port = server->port,
+			.store = server->store,
+			.home = server->home,
+			.state = server->first->workers[i],
+			.ready = &server->ready,
+			.log_requests = server->options.settings->log_requests,
+		};
+		int rc = worker_start(&server->workers[i], &options, &err);
+
+		server->first->workers[i] = NULL;
+		if (rc != 0) {
+			fail(server, rc, err.text);
+			return;
+		}
+		server->workers_running++;
+		server->port = worker_port(server->workers[i]);
+	}
+	snprintf(server->address, sizeof server->address, strchr(server->host, ':') != NULL ? "http://[%s]:%d/" : "http://%s:%d/",
+		server->host, server->port);
+}
+
+static void described(void *data, const struct task_result *result)
+{
+	struct server *server = data;
+	struct json_fault fault;
+	json_t *facts = result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
+	bool demo_logins = json_is_true(json_object_get(facts, "demo_logins"));
+
+	server->commands--;
+	json_decref(facts);
+	if (facts == NULL) {
+		fail(server, TM_ESCRIPT, result->rc != 0 ? result->text.data : "the description cannot be read");
+	} else if (demo_logins && !is_loopback(server->host) && !server->options.settings->demo_logins_beyond_loopback) {
+		fail(server, TM_EINVAL,
+			"a client pack brings logins whose password is known to all: such a server listens on the loopback only "
+			"(127.0.0.1), unless the setting demo_logins_beyond_loopback is true");
+	} else {
+		listen_for_requests(server);
+		if (!server->stopping)
+			bring_seeds(server);
+	}
+}
+
+static void start_workers(struct server *server)
+{
+	struct err err;
+
+	if (!server->options.listens) {
+		bring_seeds(server);
+		return;
+	}
+	if (read_address(server, server->options.settings->listen, &err) != 0) {
+		fail(server, TM_EINVAL, err.text);
+		return;
+	}
+	server->commands++;
+	state_command(server->state, "describe", "{}", 2, seed_text, described, server);
+}
+
+/* The data folder */
+
+static int open_data(struct server *server, struct err *err)
+{
+	const struct settings *settings = server->options.settings;
+	char path[PATH_MAX];
+
+	if (mkdir(settings->data, 0700) != 0 && errno != EEXIST)
+		return err_set(err, TM_EIO, "%s: %s", settings->data, strerror(errno));
+	if (realpath(settings->data, server->data_folder) == NULL || strlen(server->data_folder) > PATH_MAX - 256)
+		return err_set(err, TM_EIO, "%s: %s", settings->data, strerror(errno));
+	snprintf(path, sizeof path, "%.*s/lock", PATH_MAX - 256, server->data_folder);
+	server->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (server->lock < 0)
+		return err_set(err, TM_EIO, "%s: %s", path, strerror(errno));
+	if (flock(server->lock, LOCK_EX | LOCK_NB) != 0)
+		return err_set(err, TM_EBUSY, "the data folder %s is in use by another tidemill", server->data_folder);
+	snprintf(path, sizeof path, "%.*s/tenants", PATH_MAX - 256, server->data_folder);
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return err_set(err, TM_EIO, "%s: %s", path, strerror(errno));
+	snprintf(path, sizeof path, "%.*s/tenants/%.100s", PATH_MAX - 256, server->data_folder, settings->tenant);
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return err_set(err, TM_EIO, "%s: %s", path, strerror(errno));
+	snprintf(path, sizeof path, "%.*s/tenants/%.100s/tenant.db", PATH_MAX - 256, server->data_folder, settings->tenant);
+	return store_open(&server->store, path, err);
+}
+
+/* The stop: workers first, each finishing what is in flight; then, when no command runs, the home; then the loop has
+ * nothing left. */
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	struct server *server = signal->data;
+
+	log_event(LOG_INFO, "stop", "signal %d", number);
+	server_stop(server);
+}
+
+static void finish(struct server *server)
+{
+	if (server->commands > 0 || server->switching || uv_is_closing((uv_handle_t *)&server->signals[0]))
+		return;
+	for (int i = 0; i < server->workers_running; i++)
+		worker_join(server->workers[i]);
+	server->workers_running = 0;
+	home_stop(server->home);
+	server->home = NULL;
+	admin_stop(server->admin);
+	watch_stop(server->watch);
+	queue_close(&server->inbox, NULL);
+	for (int i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&server->signals[i], NULL);
+}
+
+void server_stop(struct server *server)
+{
+	if (server->stopping)
+		return;
+	server->stopping = true;
+	for (int i = 0; i < server->workers_running; i++)
+		worker_stop(server->workers[i], GRACE_MS);
+	finish(server);
+}
+
+static int open_all(struct server *server, struct err *err)
+{
+	char path[PATH_MAX];
+	int rc = hash_start();
+
+	if (rc == 0)
+		rc = open_data(server, err);
+	if (rc == 0)
+		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
+	if (rc == 0)
+		rc = home_start(&server->home, server->store, server->options.record, err);
+	if (rc == 0 && server->options.listens) {
+		snprintf(path, sizeof path, "%.*s/admin.sock", PATH_MAX - 256, server->data_folder);
+		rc = admin_start(&server->admin, &server->loop, path, server, err);
+	}
+	if (rc == 0 && server->options.watches) {
+		char folders[3][PATH_MAX];
+		char *roots[] = {folders[0], folders[1], folders[2], NULL};
+		const char *names[] = {"scripts", "plugins", "config"};
+
+		for (int i = 0; i < 3; i++)
+			snprintf(folders[i], PATH_MAX, "%.*s/%s", PATH_MAX - 256, server->options.settings->root, names[i]);
+		rc = watch_start(&server->watch, &server->loop, roots, on_saved, server, err);
+	}
+	return rc;
+}
+
+static int open_loop(struct server *server, struct err *err)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+
+	if (uv_loop_init(&server->loop) != 0 || queue_init(&server->inbox, &server->loop, INBOX_LIMIT, on_inbox, server) != 0)
+		return err_set(err, TM_ENOMEM, "no memory");
+	for (int i = 0; i < 2; i++) {
+		uv_signal_init(&server->loop, &server->signals[i]);
+		server->signals[i].data = server;
+		uv_signal_start(&server->signals[i], on_signal, numbers[i]);
+	}
+	return 0;
+}
+
+static int count_workers(const struct settings *settings)
+{
+	int count = settings->workers > 0 ? settings->workers : (int)sysconf(_SC_NPROCESSORS_ONLN);
+
+	return count < 1 ? 1 : count > MAX_WORKERS ? MAX_WORKERS : count;
+}
+
+static void release(struct server *server)
+{
+	states_free(server->first);
+	if (server->state != NULL)
+		state_retire(server->state);
+	if (server->conn != NULL)
+		store_conn_close(server->conn);
+	if (server->store != NULL)
+		store_close(server->store);
+	if (server->lock >= 0)
+		close(server->lock);
+	uv_loop_close(&server->loop);
+	free(server->admin);
+	free(server);
+}
+
+int server_run(const struct server_options *options, struct err *err)
+{
+	struct server *server = calloc(1, sizeof *server);
+	int rc;
+
+	if (server == NULL)
+		return err_set(err, TM_ENOMEM, "no memory");
+	signal(SIGPIPE, SIG_IGN);
+	server->options = *options;
+	server->lock = -1;
+	server->worker_count = options->listens ? count_workers(options->settings) : 0;
+	rc = open_loop(server, &server->err);
+	if (rc == 0) {
+		rc = open_all(server, &server->err);
+		if (rc == 0)
+			build_and_switch(server);
+		else
+			fail(server, rc, server->err.text);
+		uv_run(&server->loop, UV_RUN_DEFAULT);
+		rc = server->rc;
+	}
+	*err = server->err;
+	report_start(server);
+	release(server);
+	return rc;
+}
+
+const char *server_address(const struct server *server)
+{
+	return server->address;
+}
+
+/* Commands */
+
+struct command_call {
+	struct server *server;
+	task_done done;
+	void *data;
+};
+
+static void command_over(void *data, const struct task_result *result)
+{
+	struct command_call *call = data;
+	struct server *server = call->server;
+
+	server->commands--;
+	call->done(call->data, result);
+	free(call);
+	if (server->stopping)
+		finish(server);
+}
+
+void server_command(struct server *server, const char *name, const char *arguments, size_t len,
+	void (*on_text)(void *data, const char *text, size_t len), task_done done, void *data)
+{
+	struct command_call *call = malloc(sizeof *call);
+	const char *why = server->stopping ? "the server is stopping" : server->state == NULL ? "the server is starting" : "no memory";
+
+	if (call == NULL || server->stopping || server->state == NULL) {
+		free(call);
+		done(data, &(struct task_result){.rc = TM_EBUSY, .text = {why, strlen(why)}});
+		return;
+	}
+	*call = (struct command_call){.server = server, .done = done, .data = data};
+	server->commands++;
+	state_command(server->state, name, arguments, len, on_text, command_over, call);
+}

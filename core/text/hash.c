@@ -1,0 +1,52 @@
+#include "text/hash.h"
+
+#include "base/err.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+_Static_assert(sizeof(struct hash) >= sizeof(crypto_generichash_state), "the state must fit");
+_Static_assert(HASH_KEY_MAX == crypto_generichash_KEYBYTES_MAX, "the library decides");
+
+static crypto_generichash_state *state_of(struct hash *hash)
+{
+	return (crypto_generichash_state *)(void *)hash->opaque;
+}
+
+int hash_start(void)
+{
+	return sodium_init() < 0 ? TM_EIO : 0;
+}
+
+void hash_random(void *bytes, size_t len)
+{
+	randombytes_buf(bytes, len);
+}
+
+void hash_init(struct hash *hash, const void *key, size_t key_len)
+{
+	int rc = crypto_generichash_init(state_of(hash), key, key_len, HASH_BYTES);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+void hash_add(struct hash *hash, const void *bytes, size_t len)
+{
+	crypto_generichash_update(state_of(hash), bytes, len);
+}
+
+void hash_end(struct hash *hash, unsigned char out[HASH_BYTES])
+{
+	crypto_generichash_final(state_of(hash), out, HASH_BYTES);
+}
+
+void hash_blake2b(unsigned char out[HASH_BYTES], const void *key, size_t key_len, const void *bytes,
+	size_t len)
+{
+	struct hash hash;
+
+	hash_init(&hash, key, key_len);
+	hash_add(&hash, bytes, len);
+	hash_end(&hash, out);
+}

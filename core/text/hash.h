@@ -1,0 +1,30 @@
+/* core/text/hash.h: BLAKE2b (RFC 7693) with 32 bytes out, and random bytes.
+ *
+ * hash_start comes once before the rest, from any thread; more often does no harm. A `struct hash`
+ * belongs to whoever embeds it and holds no memory of its own. Any thread. */
+#pragma once
+
+#include <stddef.h>
+
+#define HASH_BYTES 32
+#define HASH_KEY_MAX 64
+
+struct hash {
+	_Alignas(64) unsigned char opaque[384];
+};
+
+/* Makes the library ready. Returns 0, or TM_EIO when the machine gives no random bytes. */
+int hash_start(void);
+
+/* Fills `bytes` with random bytes fit for keys. */
+void hash_random(void *bytes, size_t len);
+
+/* A hash over parts: hash_init, hash_add …, hash_end. `key` may be NULL; else `key_len` is 1 to
+ * HASH_KEY_MAX. */
+void hash_init(struct hash *hash, const void *key, size_t key_len);
+void hash_add(struct hash *hash, const void *bytes, size_t len);
+void hash_end(struct hash *hash, unsigned char out[HASH_BYTES]);
+
+/* The hash of one run of bytes. */
+void hash_blake2b(unsigned char out[HASH_BYTES], const void *key, size_t key_len, const void *bytes,
+	size_t len);

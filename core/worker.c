@@ -1,0 +1,307 @@
+#include "worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Outcomes of the home under way: more than can ever wait there. */
+enum { INBOX_LIMIT = 1 << 20 };
+
+enum mail_kind { MAIL_SWITCH, MAIL_STOP };
+
+struct mail {
+	struct queue_item item; /* must be first */
+	enum mail_kind kind;
+	struct state *state;
+	unsigned grace_ms;
+};
+
+struct worker {
+	uv_thread_t thread;
+	uv_loop_t loop;
+	struct worker_options options;
+	struct http_server *server;
+	struct store_conn *conn;
+	struct state *state;
+	struct queue inbox;   /* orders of the control thread */
+	struct queue answers; /* outcomes of the home */
+	uv_sem_t started;
+	int port, rc;
+	struct err err;
+};
+
+static bool path_is(const struct http_request *request, const char *path)
+{
+	return request->path.len == strlen(path) && memcmp(request->path.data, path, request->path.len) == 0;
+}
+
+static void answer_text(struct http_exchange *exchange, int status, const char *text)
+{
+	struct http_answer_header type = {"content-type", {"text/plain; charset=utf-8", strlen("text/plain; charset=utf-8")}};
+
+	http_answer(exchange,
+		&(struct http_answer){.status = status, .headers = &type, .header_count = 1, .body = {text, strlen(text)}});
+}
+
+static int status_of(int rc)
+{
+	return rc == TM_EFULL || rc == TM_EIO || rc == TM_EBUSY || rc == TM_ENOMEM || rc == TM_EUNKNOWN ? 503 : 500;
+}
+
+/* What a caller may know of a failure; the log knows more. */
+static const char *detail_of(int rc)
+{
+	switch (rc) {
+	case TM_EUNKNOWN:
+		return "whether the change was kept is not known";
+	case TM_EINTR:
+		return "the work was interrupted; nothing was changed";
+	case TM_EFULL:
+		return "there is no room on the disk; nothing was changed";
+	default:
+		return "nothing was changed";
+	}
+}
+
+static void answer_failure(struct http_exchange *exchange, int rc, const char *text)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, "failure");
+	log_text(&line, "request", http_exchange_request(exchange)->id);
+	log_text(&line, "cause", err_name(rc));
+	log_text(&line, "text", text != NULL ? text : "");
+	log_end(&line);
+	problem_answer(exchange, status_of(rc), detail_of(rc));
+}
+
+static void write_over(struct write *write)
+{
+	struct http_exchange *exchange = write->data;
+
+	if (write->rc == 0)
+		http_answer(exchange, &write->answer);
+	else
+		answer_failure(exchange, write->rc, buf_text(&write->answer_text));
+	write_free(write);
+}
+
+static void send_home(struct worker *worker, struct http_exchange *exchange, struct http_text prepared)
+{
+	struct write *write = write_new(WRITE_REQUEST);
+
+	if (write != NULL) {
+		write->request = http_exchange_request(exchange);
+		write->reply = &worker->answers;
+		write->done = write_over;
+		write->data = exchange;
+		buf_append(&write->text, prepared.data, prepared.len);
+		if (!write->text.failed && home_push(worker->options.home, write) == 0)
+			return;
+	}
+	write_free(write);
+	problem_answer(exchange, 503, "too many changes are waiting");
+}
+
+static void task_over(void *data, const struct task_result *result)
+{
+	struct http_exchange *exchange = data;
+
+	if (result->rc != 0)
+		answer_failure(exchange, result->rc, result->text.data);
+	else if (result->to_lane)
+		send_home(http_exchange_data(exchange), exchange, result->text);
+	else
+		http_answer(exchange, &result->answer);
+}
+
+static void on_request(void *owner, struct http_exchange *exchange)
+{
+	struct worker *worker = owner;
+	const struct http_request *request = http_exchange_request(exchange);
+
+	http_exchange_set_data(exchange, worker);
+	if (path_is(request, "/healthz"))
+		answer_text(exchange, 200, "ok\n");
+	else if (path_is(request, "/readyz"))
+		answer_text(exchange, atomic_load(worker->options.ready) ? 200 : 503,
+			atomic_load(worker->options.ready) ? "ready\n" : "starting\n");
+	else
+		state_handle(worker->state, request, task_over, exchange);
+}
+
+static size_t on_refusal(
+	void *owner, int status, const char *reason, const char *request_id, char *body, size_t room)
+{
+	struct buf text = BUF_EMPTY;
+	size_t len;
+
+	(void)owner;
+	problem_write(&text, NULL, request_id, status, reason);
+	len = text.failed || text.len > room ? 0 : text.len;
+	if (len > 0)
+		memcpy(body, text.data, len);
+	buf_free(&text);
+	return len;
+}
+
+static void on_done(
+	void *owner, const struct http_request *request, int status, size_t bytes, int64_t nanoseconds)
+{
+	struct worker *worker = owner;
+	struct log_line line;
+
+	if (!worker->options.log_requests)
+		return;
+	log_begin(&line, LOG_INFO, "request");
+	if (request != NULL) {
+		log_text(&line, "request", request->id);
+		log_bytes(&line, "method", request->method.data, request->method.len);
+		log_bytes(&line, "path", request->path.data, request->path.len);
+		log_text(&line, "client", request->client);
+	}
+	log_int(&line, "status", status);
+	log_int(&line, "bytes", (int64_t)bytes);
+	log_ms(&line, "ms", nanoseconds);
+	log_end(&line);
+}
+
+static void on_answers(struct queue *queue, void *consumer)
+{
+	struct queue_item *item;
+
+	(void)consumer;
+	while ((item = queue_pop(queue)) != NULL) {
+		struct write *write = (struct write *)item;
+
+		write->done(write);
+	}
+}
+
+static void server_stopped(void *data)
+{
+	struct worker *worker = data;
+
+	worker->server = NULL;
+	queue_close(&worker->inbox, NULL);
+	queue_close(&worker->answers, NULL);
+}
+
+static void adopt(struct worker *worker, struct state *state)
+{
+	state_attach(state,
+		&(struct state_host){.loop = &worker->loop, .store = worker->options.store, .conn = worker->conn});
+	if (worker->state != NULL)
+		state_retire(worker->state);
+	worker->state = state;
+}
+
+static void on_mail(struct queue *queue, void *consumer)
+{
+	struct worker *worker = consumer;
+	struct mail *mail;
+
+	while ((mail = (struct mail *)queue_pop(queue)) != NULL) {
+		if (mail->kind == MAIL_SWITCH)
+			adopt(worker, mail->state);
+		else
+			http_server_stop(worker->server, mail->grace_ms, server_stopped, worker);
+		free(mail);
+	}
+}
+
+static int open_for_work(struct worker *worker)
+{
+	struct http_owner owner = {
+		.on_request = on_request, .on_refusal = on_refusal, .on_done = on_done, .owner = worker};
+	int rc = store_conn_open(&worker->conn, worker->options.store, STORE_READ, &worker->err);
+
+	if (rc == 0)
+		adopt(worker, worker->options.state);
+	if (rc == 0)
+		rc = http_server_start(&worker->server, &worker->loop, worker->options.host, worker->options.port,
+			&http_default_limits, &owner, &worker->err);
+	if (rc == 0)
+		worker->port = http_server_port(worker->server);
+	return rc;
+}
+
+static void serve(void *data)
+{
+	struct worker *worker = data;
+
+	worker->rc = open_for_work(worker);
+	if (worker->rc != 0) {
+		queue_close(&worker->inbox, NULL);
+		queue_close(&worker->answers, NULL);
+	}
+	uv_sem_post(&worker->started);
+	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	if (worker->state != NULL)
+		state_retire(worker->state);
+	if (worker->conn != NULL)
+		store_conn_close(worker->conn);
+	uv_loop_close(&worker->loop);
+}
+
+int worker_start(struct worker **made, const struct worker_options *options, struct err *err)
+{
+	struct worker *worker = calloc(1, sizeof *worker);
+
+	if (worker == NULL)
+		return err_set(err, TM_ENOMEM, "no memory");
+	worker->options = *options;
+	if (uv_loop_init(&worker->loop) != 0 || uv_sem_init(&worker->started, 0) != 0 ||
+		queue_init(&worker->inbox, &worker->loop, 1024, on_mail, worker) != 0 ||
+		queue_init(&worker->answers, &worker->loop, INBOX_LIMIT, on_answers, worker) != 0 ||
+		uv_thread_create(&worker->thread, serve, worker) != 0)
+		return err_set(err, TM_ENOMEM, "cannot start a thread");
+	uv_sem_wait(&worker->started);
+	if (worker->rc != 0) {
+		*err = worker->err;
+		worker_join(worker);
+		return err->code;
+	}
+	*made = worker;
+	return 0;
+}
+
+int worker_port(const struct worker *worker)
+{
+	return worker->port;
+}
+
+static int post(struct worker *worker, struct mail letter)
+{
+	struct mail *mail = malloc(sizeof *mail);
+	int rc;
+
+	if (mail == NULL)
+		return TM_ENOMEM;
+	*mail = letter;
+	rc = queue_push(&worker->inbox, &mail->item);
+	if (rc != 0)
+		free(mail);
+	return rc;
+}
+
+int worker_switch(struct worker *worker, struct state *state)
+{
+	return post(worker, (struct mail){.kind = MAIL_SWITCH, .state = state});
+}
+
+void worker_stop(struct worker *worker, unsigned grace_ms)
+{
+	if (post(worker, (struct mail){.kind = MAIL_STOP, .grace_ms = grace_ms}) != 0)
+		log_event(LOG_ERROR, "stop", "a worker cannot be told to stop");
+}
+
+void worker_join(struct worker *worker)
+{
+	uv_thread_join(&worker->thread);
+	uv_sem_destroy(&worker->started);
+	free(worker);
+}

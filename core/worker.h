@@ -1,0 +1,33 @@
+/* core/worker.h: a thread that listens, parses, routes, and runs reads to the end right there.
+ *
+ * It has its own loop, listener (SO_REUSEPORT), reading connection and Lua state. What changes data it prepares and
+ * sends to the home, whose outcome comes back to its inbox. */
+#pragma once
+
+#include "home.h"
+#include "script/state.h"
+
+#include <stdatomic.h>
+
+struct worker;
+
+struct worker_options {
+	const char *host;
+	int port;
+	struct store *store;
+	struct home *home;
+	struct state *state; /* the first one; the worker's from then on */
+	const atomic_bool *ready; /* what /readyz tells */
+	bool log_requests;
+};
+
+/* Starts the thread and waits until it listens. */
+int worker_start(struct worker **worker, const struct worker_options *options, struct err *err);
+int worker_port(const struct worker *worker);
+
+/* Serves with `state` from the next request on. Any thread. */
+int worker_switch(struct worker *worker, struct state *state);
+
+/* Begins a graceful stop; worker_join waits for its end. */
+void worker_stop(struct worker *worker, unsigned grace_ms);
+void worker_join(struct worker *worker);

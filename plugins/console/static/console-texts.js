@@ -1,0 +1,198 @@
+// plugins/console/static/console-texts.js: every text of the console in both languages, and numbers, times and amounts as people
+// write them.
+
+const texts = {
+  'app.tagline': ['Customers stay. Branches, partners and people come and go with the tide.', '客户常在，机构、伙伴与人员如潮汐来去。'],
+  'app.skip': ['Skip to the content', '跳到正文'],
+  'app.sections': ['Sections', '栏目'],
+  'app.language': ['Language', '语言'],
+  'app.loading': ['Loading …', '正在加载……'],
+  'app.more': ['Show more', '显示更多'],
+  'app.again': ['Try again', '重试'],
+  'app.all_shown': ['All shown', '已全部显示'],
+  'app.nothing': ['not given', '未填写'],
+  'app.hidden': ['not shown to you', '对您不可见'],
+
+  'session.title': ['Log in', '登录'],
+  'session.login': ['Login', '登录名'],
+  'session.password': ['Password', '密码'],
+  'session.enter': ['Log in', '登录'],
+  'session.leave': ['Log out', '退出'],
+  'session.ended': ['Your session has ended. Log in again.', '会话已结束，请重新登录。'],
+
+  'leads.title': ['Leads', '线索'],
+  'leads.new': ['New lead', '新建线索'],
+  'leads.none': ['No leads yet', '暂无线索'],
+  'leads.none_hint': ['A lead that comes in, and is yours to see, appears here.', '进入系统且您可见的线索会显示在这里。'],
+  'leads.elsewhere': [
+    'The lead was entered. The routing gave it to somebody outside of what you may see.',
+    '线索已录入，已分派给您可见范围之外的人员。',
+  ],
+
+  'lead.back': ['All leads', '全部线索'],
+  'lead.about': ['About the lead', '线索信息'],
+  'lead.name': ['Name', '名称'],
+  'lead.company': ['Company', '公司'],
+  'lead.phone': ['Phone', '电话'],
+  'lead.email': ['E-mail', '电子邮箱'],
+  'lead.source': ['Source', '来源'],
+  'lead.region': ['Region', '区域'],
+  'lead.product': ['Product', '产品'],
+  'lead.score': ['Score', '评分'],
+  'lead.score_hint': ['0 to 100', '0 到 100'],
+  'lead.stage': ['Stage', '阶段'],
+  'lead.owner': ['With', '归属'],
+  'lead.accept_by': ['Accept by', '接受期限'],
+  'lead.created': ['Entered', '录入时间'],
+  'lead.save': ['Enter the lead', '录入线索'],
+  'lead.cancel': ['Cancel', '取消'],
+  'lead.accept': ['Accept', '接受'],
+  'lead.accepted': ['The lead is yours now.', '线索已归您所有。'],
+  'lead.no_product': ['no product yet', '尚无产品'],
+
+  'routing.title': ['Where it went, and why', '分派去向与原因'],
+  'routing.to': ['{stage} to {owner}', '{stage}：{owner}'],
+  'routing.pool': ['It lies in the pool and belongs to nobody.', '线索在公海中，不归任何人。'],
+  'routing.until': ['to be accepted by {time}', '须在 {time} 前接受'],
+  'routing.row': ['row {row} matched', '匹配第 {row} 行'],
+  'routing.no_row': ['by no row', '无匹配行'],
+  'routing.fact': ['Fact', '条件'],
+  'routing.here': ['This lead', '本线索'],
+  'routing.asked': ['The row asks for', '该行要求'],
+  'routing.outcome': ['Therefore', '结果'],
+  'routing.none': ['No decision was needed: whoever entered the lead named its owner.', '无需判定：录入时已指定归属岗位。'],
+  'routing.closed': ['The reason is shown to the vendor’s own people.', '原因仅供厂商人员查看。'],
+  'routing.empty': ['empty', '空'],
+  'routing.at': ['{time}, version {version}', '{time}，版本 {version}'],
+  'fact.score': ['Score', '评分'],
+  'fact.region': ['Region', '区域'],
+  'fact.mode': ['Delivery mode', '交付模式'],
+  'outcome.channel': ['Channel', '渠道'],
+  'outcome.selector': ['Offered to', '分派给'],
+  'outcome.accept_within': ['Time to accept', '接受时限'],
+
+  'test.any': ['anything', '任意'],
+  'test.ge': ['{a} or more', '不低于 {a}'],
+  'test.gt': ['more than {a}', '高于 {a}'],
+  'test.le': ['at most {a}', '不高于 {a}'],
+  'test.lt': ['less than {a}', '低于 {a}'],
+  'test.range_in': ['{a} to {b}', '{a} 到 {b}'],
+  'test.range_under': ['{a} to under {b}', '{a} 到 {b}（不含）'],
+  'test.or': [' or ', '或'],
+  'test.not': ['anything but {a}', '除 {a} 以外'],
+
+  'value.professional': ['professional service', '专业服务交付'],
+  'value.general': ['general service', '一般服务交付'],
+  'value.process': ['process service', '流程服务交付'],
+  'value.direct': ['direct', '直销'],
+  'value.partner': ['partner', '合作伙伴'],
+  'value.pool': ['pool', '公海'],
+
+  'stage.new': ['New', '新建'],
+  'stage.offered': ['Offered', '待接受'],
+  'stage.accepted': ['Accepted', '已接受'],
+  'stage.pooled': ['In the pool', '公海'],
+  'stage.converted': ['Converted', '已转化'],
+  'stage.dropped': ['Dropped', '已放弃'],
+  'stage.prospecting': ['Prospecting', '潜在'],
+  'stage.engaging': ['Engaging', '接洽中'],
+  'stage.won': ['Won', '赢单'],
+  'stage.lost': ['Lost', '丢单'],
+
+  'customers.title': ['Customers', '客户'],
+  'customers.none': ['No customers yet', '暂无客户'],
+  'customers.none_hint': ['Customers that are imported or entered appear here.', '导入或录入的客户会显示在这里。'],
+  'customer.name': ['Name', '名称'],
+  'customer.sector': ['Sector', '行业'],
+  'customer.country': ['Country', '国家'],
+  'customer.founded': ['Founded', '成立年份'],
+  'customer.employees': ['Employees', '员工人数'],
+  'customer.revenue': ['Yearly revenue', '年营业额'],
+
+  'pipeline.title': ['Pipeline', '销售管道'],
+  'pipeline.by_region': ['by stage and region', '按阶段与区域'],
+  'pipeline.by_unit': ['by stage and unit', '按阶段与单元'],
+  'pipeline.none': ['No opportunities yet', '暂无商机'],
+  'pipeline.none_hint': ['The board fills as opportunities are entered.', '录入商机后看板将显示内容。'],
+  'pipeline.empty': ['nothing in this stage', '该阶段没有商机'],
+  'pipeline.no_unit': ['no region', '无区域'],
+  'pipeline.count': ['{count} opportunities', '{count} 个商机'],
+
+  'error.network': ['The server does not answer. Check the connection and try again.', '服务器无应答，请检查网络后重试。'],
+  'error.status': ['The server answered with status {status}.', '服务器返回状态 {status}。'],
+  'error.not_found': ['There is nothing here, or it is not yours to see.', '没有内容，或您无权查看。'],
+};
+
+const STORED = 'tidemill.language';
+const LANGUAGES = ['en', 'zh'];
+
+function stored() {
+  try {
+    return localStorage.getItem(STORED);
+  } catch {
+    return null; // storage is switched off: the choice lasts as long as the page
+  }
+}
+
+let current = LANGUAGES.includes(stored()) ? stored() : navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+
+export const language = () => current;
+
+export function speak(chosen) {
+  current = chosen;
+  try {
+    localStorage.setItem(STORED, chosen);
+  } catch {
+    // see stored()
+  }
+}
+
+export function text(key, values = {}) {
+  const both = texts[key];
+  if (!both) return key;
+  return both[LANGUAGES.indexOf(current)].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+// The text of a key, or the fallback where there is none: words of a client's own stay as they are.
+export const text_or = (key, fallback) => (texts[key] ? text(key) : fallback);
+
+const locale = () => (current === 'zh' ? 'zh-CN' : 'en-GB');
+
+export const number = (value) => new Intl.NumberFormat(locale()).format(value);
+
+// Amounts are exact texts; only their look is made here.
+export function amount(money, compact = false) {
+  const style = { style: 'currency', currency: money.currency, currencyDisplay: 'narrowSymbol' };
+  const look = compact ? { notation: 'compact', maximumFractionDigits: 1 } : {};
+  return new Intl.NumberFormat(locale(), { ...style, ...look }).format(money.amount);
+}
+
+export const time = (instant) =>
+  new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(instant));
+
+// A duration such as "4h" or "30m".
+export function duration(value) {
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(value) ?? [];
+  if (!count) return value;
+  const units = { s: 'second', m: 'minute', h: 'hour', d: 'day' };
+  return new Intl.NumberFormat(locale(), { style: 'unit', unit: units[unit], unitDisplay: 'long' }).format(Number(count));
+}
+
+// A cell of a decision table in words: ">= 80" is "80 or more". What is not known stays as it is written.
+export function test_in_words(test, say = (value) => value) {
+  const cell = test.trim();
+  const plain = (value) => say(value.trim().replace(/^"(.*)"$/, '$1'));
+  if (cell === '-') return text('test.any');
+
+  const not = /^not\s*\((.*)\)$/.exec(cell);
+  if (not) return text('test.not', { a: test_in_words(not[1], say) });
+
+  const range = /^([[(])(.+)\.\.(.+)([\])])$/.exec(cell);
+  if (range) return text(range[4] === ']' ? 'test.range_in' : 'test.range_under', { a: plain(range[2]), b: plain(range[3]) });
+
+  const compared = /^(>=|<=|>|<)\s*([^,]+)$/.exec(cell);
+  if (compared) {
+    return text({ '>=': 'test.ge', '>': 'test.gt', '<=': 'test.le', '<': 'test.lt' }[compared[1]], { a: plain(compared[2]) });
+  }
+  return cell.split(',').map(plain).join(text('test.or'));
+}

@@ -1,0 +1,18 @@
+-- plugins/customer/access.lua: the customer file is company-wide for the vendor's own people;
+-- partners do not see it.
+
+mill.access "customer" {
+  { role = "administrator", allow = "all" },
+  { role = "headquarters", allow = { "read" } },
+  { role = "manager", allow = { "read" } },
+  { role = "manager", allow = { "create", "update" }, where = "unit_subtree" },
+  { role = "agent", allow = { "read" } },
+}
+
+-- A contact lies in no unit of its own, so that no manager's grant reaches it yet.
+mill.access "contact" {
+  { role = "administrator", allow = "all" },
+  { role = "headquarters", allow = { "read" } },
+  { role = "manager", allow = { "read" } },
+  { role = "agent", allow = { "read" } },
+}

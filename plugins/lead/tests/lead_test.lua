@@ -1,0 +1,220 @@
+-- plugins/lead/tests/lead_test.lua: where leads go, and who may do what with them.
+
+local function role(code, assignable)
+  return mill.db.role:find { code = code }
+    or mill.db.role:create { code = code, name = code, assignable = assignable }
+end
+
+local function unit(code, kind, parent)
+  return mill.db.unit:find { code = code }
+    or mill.db.unit:create { code = code, name = code, kind = kind, parent = parent and parent.id }
+end
+
+local function person(login, role_code, at)
+  local user = mill.db.user:create { login = login, name = login, unit = at.id }
+  return mill.db.position:create {
+    code = login, name = "Chair of " .. login, unit = at.id, holder = user.id,
+    role = role(role_code, role_code == "agent" or role_code == "partner").id,
+  }
+end
+
+-- The units that the routing names, each with somebody in it.
+local function company()
+  local c = { head = unit("headquarters", "headquarters") }
+  for _, code in ipairs { "central", "east", "west" } do
+    c[code] = unit(code, "region", c.head)
+    c[code .. "_team"] = unit("t-" .. code, "branch", c[code])
+    c[code .. "_agent"] = person("t-" .. code .. "-agent", "agent", c[code .. "_team"])
+  end
+  c.firm = unit("harbor", "partner", c.head)
+  c.partner = person("t-partner", "partner", c.firm)
+  c.manager = person("t-manager", "manager", c.east_team)
+  c.admin = person("t-admin", "administrator", c.head)
+  return c
+end
+
+local function product(mode)
+  return mill.db.product:create { name = "Test " .. mode, delivery_mode = mode }
+end
+
+local function create(values)
+  values.name = values.name or "Test lead"
+  return mill.db.lead:get(mill.db.lead:create(values).id)
+end
+
+local function act(login, lead, move)
+  return request(login, "POST", "/api/v1/lead/" .. lead.id .. "/" .. move, {})
+end
+
+local function enter(login, values)
+  return request(login, "POST", "/api/v1/lead", values)
+end
+
+-- Whether a unit lies in another or is it.
+local function within(inner, outer)
+  while inner do
+    if inner == outer.id then
+      return true
+    end
+    inner = mill.db.unit:get(inner).parent
+  end
+  return false
+end
+
+test("a lead of the east goes to somebody in the east, with a time to accept", function()
+  local c = company()
+
+  local lead = create { region = "east", score = 60 }
+
+  expect(lead.stage):is("offered")
+  expect(lead.channel):is("direct")
+  expect(within(lead.unit, c.east)):is(true)
+  expect(mill.db.position:get(lead.owner).unit):is(lead.unit)
+  expect(lead.accept_by > mill.now()):is(true)
+end)
+
+test("a simple product in the west goes to the partner", function()
+  local c = company()
+
+  local lead = create { region = "west", score = 60, product = product("process").id }
+
+  expect(lead.channel):is("partner")
+  expect(lead.unit):is(c.firm.id)
+end)
+
+test("a project in the west stays with the vendor's own people", function()
+  local c = company()
+
+  local lead = create { region = "west", score = 10, product = product("professional").id }
+
+  expect(lead.channel):is("direct")
+  expect(within(lead.unit, c.west)):is(true)
+end)
+
+test("a good lead of a region without a branch goes to the partner", function()
+  local c = company()
+
+  expect(create { region = "north", score = 70 }.unit):is(c.firm.id)
+end)
+
+test("a lead of which nothing is known lies in the pool and belongs to nobody", function()
+  company()
+
+  local lead = create {}
+
+  expect(lead.stage):is("pooled")
+  expect(lead.channel):is("pool")
+  expect(lead.owner):is_nil()
+  expect(lead.unit):is_nil()
+end)
+
+test("leads are spread over the seats of a unit", function()
+  local c = company()
+  local second = person("t-east-second", "agent", c.east_team)
+  local taken = {}
+
+  for _ = 1, 60 do
+    local lead = create { region = "east", score = 60 }
+    taken[lead.owner] = (taken[lead.owner] or 0) + 1
+  end
+
+  expect(taken[second.id] > 0):is(true)
+  expect(taken[c.east_agent.id] > 0):is(true)
+end)
+
+test("a lead that names its owner is offered to that position", function()
+  local c = company()
+
+  local lead = create { region = "west", score = 90, owner = c.east_agent.id }
+
+  expect(lead.stage):is("offered")
+  expect(lead.owner):is(c.east_agent.id)
+  expect(lead.unit):is(c.east_team.id)
+end)
+
+test("an imported lead keeps its stage", function()
+  company()
+
+  expect(create { stage = "converted", region = "east", score = 90 }.stage):is("converted")
+end)
+
+test("a lead that is given back lies in the pool and the agent sees it no more", function()
+  local c = company()
+  local lead = create { owner = c.east_agent.id }
+
+  local answer = act("t-east-agent", lead, "recycle")
+
+  expect(answer.status < 300):is(true)
+  lead = mill.db.lead:get(lead.id)
+  expect(lead.stage):is("pooled")
+  expect(lead.owner):is_nil()
+  expect(lead.unit):is_nil()
+  expect(request("t-east-agent", "GET", "/api/v1/lead/" .. lead.id).status):is(404)
+end)
+
+test("an agent accepts an own lead and does not see another's", function()
+  local c = company()
+  local own = create { owner = c.east_agent.id }
+  local other = create { owner = c.west_agent.id }
+
+  expect(act("t-east-agent", own, "accept").status):is(200)
+  expect(mill.db.lead:get(own.id).stage):is("accepted")
+  expect(act("t-east-agent", other, "accept").status):is(404)
+  expect(#request("t-east-agent", "GET", "/api/v1/lead").body.data):is(1)
+end)
+
+test("an agent changes what a lead is about and not whose it is", function()
+  local c = company()
+  local path = "/api/v1/lead/" .. create { owner = c.east_agent.id }.id
+
+  expect(request("t-east-agent", "PATCH", path, { company = "Test Ltd" }).status):is(200)
+  expect(request("t-east-agent", "PATCH", path, { unit = c.west_team.id }).status):is(403)
+  expect(request("t-east-agent", "PATCH", path, { accept_by = mill.after("900h") }).status):is(403)
+  expect(request("t-east-agent", "DELETE", path).status):is(403)
+end)
+
+test("an agent enters a lead for the own position only", function()
+  local c = company()
+
+  expect(enter("t-east-agent", { name = "Fair", owner = c.east_agent.id }).status):is(201)
+  expect(enter("t-east-agent", { name = "Fair", owner = c.west_agent.id }).status):is(403)
+  expect(enter("t-east-agent", { name = "Fair" }).status):is(403)
+end)
+
+test("a manager enters a lead, and the routing decides where it goes", function()
+  local c = company()
+
+  local answer = enter("t-manager", { name = "Fair", region = "west", score = 90 })
+
+  expect(answer.status):is(201)
+  local lead = mill.db.lead:find { name = "Fair" }
+  expect(within(lead.unit, c.west)):is(true)
+end)
+
+test("a partner sees the leads of the own company and no decision", function()
+  local c = company()
+  local own = create { owner = c.partner.id }
+  local other = create { owner = c.east_agent.id }
+
+  expect(request("t-partner", "GET", "/api/v1/lead/" .. own.id).status):is(200)
+  expect(request("t-partner", "GET", "/api/v1/lead/" .. other.id).status):is(404)
+  local status = request("t-partner", "GET", "/api/v1/lead/" .. own.id .. "/decisions").status
+  expect(status == 403 or status == 404):is(true)
+  expect(request("t-partner", "PATCH", "/api/v1/lead/" .. own.id, { score = 100 }).status):is(403)
+end)
+
+test("the decision of a lead says which row matched and what the facts were", function()
+  company()
+  local lead = create { region = "east", score = 85, product = product("general").id }
+
+  local answer = request("t-admin", "GET", "/api/v1/lead/" .. lead.id .. "/decisions")
+
+  expect(answer.status):is(200)
+  local decision = answer.body.data[1]
+  expect(decision.decision):is("lead.route")
+  expect(decision.facts.score):is(85)
+  expect(decision.facts.region):is("east")
+  expect(decision.facts.mode):is("general")
+  expect(decision.outcome.selector):is("unit:east")
+  expect(decision.row ~= nil):is(true)
+end)

@@ -1,0 +1,6 @@
+return {
+  name = "org",
+  version = "1.0.0",
+  api = 1,
+  title = { en = "Organisation", zh = "组织" },
+}

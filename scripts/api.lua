@@ -1,0 +1,292 @@
+-- scripts/api.lua: `mill`, the one object that a plugin gets. What is not here, a plugin cannot do.
+
+local actions = require "actions"
+local assignments = require "assignments"
+local clock = require "core.clock"
+local context = require "context"
+local decisions = require "decisions"
+local entity_of = setmetatable({}, { __mode = "k" }) -- which entity a record given to a plugin is of
+local imports = require "imports"
+local json = require "core.json"
+local log = require "core.log"
+local money = require "money"
+local pages = require "pages"
+local policies = require "access.policies"
+local problem = require "problem"
+local query = require "entities.query"
+local records = require "entities.records"
+local registry = require "entities.registry"
+local rules = require "rules"
+local settings = require "settings"
+
+local api = {}
+
+-- Declarations are made while a generation is loaded and at no other time.
+local loading = true
+
+--- After this, declarations raise an error.
+function api.close()
+  loading = false
+end
+
+local function while_loading(name)
+  if not loading then
+    error(name .. " is a declaration: it stands at the top level of a plugin's file", 3)
+  end
+end
+
+local function position_of_caller(level)
+  local info = debug.getinfo(level + 1, "Sl")
+  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
+end
+
+--- `mill.entity "lead" { … }`: a declaration with a name and a table.
+local function declaration(kind, declare)
+  return function(name)
+    while_loading("mill." .. kind)
+    return function(spec)
+      if type(spec) ~= "table" then
+        error(("mill.%s %s: a table is needed"):format(kind, tostring(name)), 2)
+      end
+      local ok, fault = pcall(declare, name, spec, position_of_caller(2))
+      if not ok then
+        error(fault, 2)
+      end
+      return spec
+    end
+  end
+end
+
+local units_ms = { s = 1000, m = 60000, h = 3600000, d = 86400000 }
+
+--- Milliseconds of a duration such as "4h", "30m", "3d".
+local function duration(text)
+  local count, unit = tostring(text):match("^(%d+)([smhd])$")
+  if not count then
+    error(("%q is no duration; write for example 30m, 4h or 3d"):format(tostring(text)), 3)
+  end
+  return math.tointeger(tonumber(count)) * units_ms[unit]
+end
+
+local function known(entity, record)
+  if record then
+    entity_of[record] = entity.name
+  end
+  return record
+end
+
+local function id_of(entity, record)
+  if type(record) == "table" then
+    if entity_of[record] and entity_of[record] ~= entity.name then
+      error(("this is a record of %s, not of %s"):format(entity_of[record], entity.name), 3)
+    end
+    return record.id
+  end
+  return record
+end
+
+-- What the actor may see of a record that was just changed.
+local function shown(entity, whole)
+  local visible = policies.visible(entity, context.current().actor, whole)
+  if visible == true then
+    return known(entity, whole)
+  end
+  local part = { id = whole.id, version = whole.version }
+  for name in pairs(visible or {}) do
+    part[name] = whole[name]
+  end
+  return known(entity, part)
+end
+
+local function conditions_of(where)
+  local conditions = {}
+  for key, value in pairs(where or {}) do
+    local field, operator = tostring(key):match("^([%l%d_]+)%.(%l+)$")
+    conditions[#conditions + 1] = {
+      field = field or key, operator = operator or "eq", text = type(value) == "table" and value.id or tostring(value),
+    }
+  end
+  table.sort(conditions, function(a, b)
+    return a.field .. a.operator < b.field .. b.operator
+  end)
+  return conditions
+end
+
+local methods = {}
+
+--- The record with that id, as far as the actor may see it, or nil.
+function methods.get(entity, sealed)
+  return known(entity, (records.get(entity, id_of(entity, sealed))))
+end
+
+--- The first record whose fields equal these, or nil.
+function methods.find(entity, where)
+  return known(entity, query.records(entity, conditions_of(where), nil, 1)[1])
+end
+
+--- Records: `{ where = { ["score.ge"] = 80 }, sort = "-score", limit = 50 }`; at most 1,000.
+function methods.list(entity, spec)
+  spec = spec or {}
+  local found = query.records(entity, conditions_of(spec.where), spec.sort, math.min(spec.limit or 50, 1000))
+  for _, record in ipairs(found) do
+    known(entity, record)
+  end
+  return found
+end
+
+function methods.create(entity, input)
+  return shown(entity, (records.create(entity, input or {})))
+end
+
+function methods.update(entity, record, input)
+  return shown(entity, (records.update(entity, id_of(entity, record), input or {})))
+end
+
+function methods.archive(entity, record)
+  return shown(entity, (records.archive(entity, id_of(entity, record))))
+end
+
+function methods.move(entity, record, move, input)
+  return shown(entity, (records.move(entity, id_of(entity, record), move, input)))
+end
+
+--- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies. `after(entity, record)`
+--- has a look at what a method returns.
+local function database(after)
+  local db = {}
+  return setmetatable(db, {
+    __metatable = false,
+    __newindex = function()
+      error("mill.db cannot be changed", 2)
+    end,
+    __index = function(_, name)
+      local entity = registry.get(name) or error(("mill.db: there is no entity %s"):format(tostring(name)), 2)
+      local handle = {}
+      for method, run in pairs(methods) do
+        handle[method] = function(_, ...)
+          return after(entity, method, run(entity, ...))
+        end
+      end
+      return handle
+    end,
+  })
+end
+
+local function frozen(what, table_)
+  return setmetatable({}, {
+    __index = function(_, key)
+      local value = table_[key]
+      if value == nil then
+        error(("there is no %s.%s"):format(what, tostring(key)), 2)
+      end
+      return value
+    end,
+    __newindex = function()
+      error(what .. " cannot be changed", 2)
+    end,
+    __metatable = false,
+  })
+end
+
+local function as_it_is(_, _, result)
+  return result
+end
+
+-- In a test each change is a request of its own: its rules run at once.
+local function settled(entity, method, result)
+  if method == "get" or method == "find" or method == "list" then
+    return result
+  end
+  rules.settle()
+  context.current().net = { list = {}, by_key = {} }
+  return methods.get(entity, result.id)
+end
+
+-- What a plugin may ask and do while it runs.
+local function services(plugin, after)
+  local mill = {}
+
+  mill.db = database(after)
+
+  --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
+  function mill.decide(name, record)
+    return decisions.decide(name, record)
+  end
+
+  --- Takes a seat by a selector (`unit:CODE`, `position:CODE`); returns the position's record, or nil.
+  function mill.assign(selector, record)
+    return assignments.assign(selector, record, record and entity_of[record])
+  end
+
+  --- The time of this unit of work, RFC 3339.
+  function mill.now()
+    return clock.format(context.current().at)
+  end
+
+  --- The time that lies a duration ("4h") after now.
+  function mill.after(text)
+    return clock.format(context.current().at + duration(text))
+  end
+
+  --- Today's date (UTC).
+  function mill.today()
+    return clock.today(context.current().at)
+  end
+
+  --- What made the running code run: kind ("request", "rule", "import"), id, version.
+  function mill.cause()
+    local cause = context.current().cause
+    return { kind = cause.kind, id = cause.id, version = cause.version }
+  end
+
+  --- Writes a line to the server's log.
+  function mill.log(level, text)
+    log.log(level, "plugin", { plugin = plugin.name, text = tostring(text) })
+  end
+
+  --- A setting of the plugin or of the client pack, by name.
+  function mill.setting(name)
+    return settings.values[name]
+  end
+
+  mill.null = json.null -- clears a field
+  mill.money = money.new
+  mill.problem = problem.from_plugin
+
+  --- In a mapping: the record of an entity that has these values.
+  function mill.ref(entity, key)
+    return { ref = entity, key = key }
+  end
+
+  return mill
+end
+
+--- The `mill` of one plugin or client pack.
+---@param plugin table { name, version, folder }
+---@param source fun(): string the text of the file that is being loaded
+---@return table
+function api.for_plugin(plugin, source)
+  local mill = services(plugin, as_it_is)
+
+  mill.entity = declaration("entity", function(name, spec) registry.declare(name, spec, plugin.name) end)
+  mill.extend = declaration("extend", function(name, spec) registry.extend(name, spec, plugin.name) end)
+  mill.lifecycle = declaration("lifecycle", function(name, spec) registry.lifecycle(name, spec, plugin.name) end)
+  mill.access = declaration("access", function(name, spec) policies.declare(name, spec, plugin.name) end)
+  mill.rule = declaration("rule", function(name, spec, where) rules.declare(name, spec, plugin, where) end)
+  mill.decision = declaration("decision", function(name, spec) decisions.declare(name, spec, plugin, source()) end)
+  mill.action = declaration("action", function(name, spec) actions.declare(name, spec, plugin) end)
+  mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
+  mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)
+
+  return frozen("mill", mill)
+end
+
+--- The `mill` of tests: no declarations, and after each change the rules have run.
+function api.for_tests(plugin)
+  return frozen("mill", services(plugin, settled))
+end
+
+--- Tells the API which entity a record is of, before it is handed to a plugin.
+api.known = known
+
+return api

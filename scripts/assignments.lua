@@ -1,0 +1,46 @@
+-- scripts/assignments.lua: who gets it. What depends on what others got meanwhile is no fact of a decision: a decision
+-- returns a selector, and this takes a seat in the ledger, in the same transaction, as its own recorded step.
+
+local clock = require "core.clock"
+local context = require "context"
+local id = require "core.id"
+local json = require "core.json"
+local people_sql = require "sql.people"
+local records = require "entities.records"
+local registry = require "entities.registry"
+local store = require "core.store"
+
+local assignments = {}
+
+local MAX_FIGURES = 50
+
+--- Takes the next seat that a selector offers: of the chairs that are filled today by somebody whose role takes work,
+--- the one that has taken fewest by this selector, and of those the one whose turn was longest ago.
+---@param selector string `unit:CODE` (the unit and all below it) or `position:CODE`
+---@param subject table the record that is assigned
+---@param entity_name string|nil
+---@return table|nil position a record, or nil when nobody is there
+function assignments.assign(selector, subject, entity_name)
+  local kind, code = tostring(selector):match("^(%l+):(.+)$")
+  local text = kind and people_sql.seats[kind]
+  if not text then
+    error(("mill.assign: %q is no selector; possible are unit:CODE and position:CODE"):format(tostring(selector)), 0)
+  end
+  local ctx = context.current()
+  local today = clock.today(ctx.at)
+  local seats = store.query(text, selector, today, today, code)
+  local figures = json.array {}
+  for i = 1, math.min(#seats, MAX_FIGURES) do
+    figures[i] = { position = id.seal(seats[i][1]), taken = seats[i][2] }
+  end
+  local position = seats[1] and seats[1][1]
+  local txn = context.txn(ctx)
+  if position then
+    store.run(people_sql.take_seat, selector, position, id.new())
+  end
+  store.run(people_sql.add_assignment, id.new(), ctx.at, txn, selector, position, entity_name,
+    subject and subject.id and id.open(subject.id), json.encode { candidates = #seats, seats = figures })
+  return position and records.load(registry.get "position", position) or nil
+end
+
+return assignments

@@ -1,0 +1,245 @@
+-- scripts/decisions.lua: decisions: pure functions from named facts to an outcome, and the record of each.
+--
+-- A decision is a table (rows of unary tests) or a Lua function that reaches nothing but its facts. What it was asked, what
+-- it answered, which row matched and what the log's position was, is written down in the same transaction.
+
+local clock = require "core.clock"
+local context = require "context"
+local generation = require "core.generation"
+local hash = require "core.hash"
+local i18n = require "i18n"
+local id = require "core.id"
+local json = require "core.json"
+local policies = require "access.policies"
+local purity = require "decisions.purity"
+local records = require "entities.records"
+local registry = require "entities.registry"
+local sandbox = require "core.sandbox"
+local sql = require "sql.decisions"
+local store = require "core.store"
+local tests = require "decisions.tests"
+
+local decisions = { by_name = {} }
+
+local decision_keys = { title = true, hit = true, facts = true, outcome = true, rows = true, decide = true }
+
+local function compile_table(decision, spec)
+  if spec.hit ~= "first" and spec.hit ~= "unique" then
+    error(("decision %s: hit must be \"first\" or \"unique\", not %s"):format(decision.name, tostring(spec.hit)), 0)
+  end
+  local width = #decision.facts + #decision.outcome
+  local lines = { "local facts, matched = ...", "local found" }
+  for r, row in ipairs(spec.rows) do
+    if type(row) ~= "table" or #row ~= width then
+      error(("decision %s: row %d has %d cells, needed are %d facts and %d outcomes"):format(
+        decision.name, r, type(row) == "table" and #row or 0, #decision.facts, #decision.outcome), 0)
+    end
+    local conditions = {}
+    for f, fact in ipairs(decision.facts) do
+      local expression, fault = tests.compile(row[f], ("facts[%q]"):format(fact.name))
+      if not expression then
+        error(("decision %s: row %d, %s: %q: %s"):format(decision.name, r, fact.name, tostring(row[f]), fault), 0)
+      elseif expression ~= "true" then
+        conditions[#conditions + 1] = expression
+      end
+    end
+    local condition = #conditions > 0 and table.concat(conditions, " and ") or "true"
+    if spec.hit == "first" then
+      lines[#lines + 1] = ("if %s then return %d end"):format(condition, r)
+    else
+      lines[#lines + 1] = ("if %s then if found then matched(found, %d) end found = %d end"):format(condition, r, r)
+    end
+  end
+  lines[#lines + 1] = "return found"
+  local match = assert(sandbox.load(table.concat(lines, "\n"), "=decision " .. decision.name, { type = type }))
+  local function twice(first, second)
+    error(("decision %s: rows %d and %d both match, and hit is \"unique\""):format(decision.name, first, second), 0)
+  end
+  decision.rows = spec.rows
+  decision.run = function(facts)
+    local r = match(facts, twice)
+    local outcome = {}
+    for o, name in ipairs(decision.outcome) do
+      local value = r and spec.rows[r][#decision.facts + o]
+      outcome[name] = value ~= "" and value or nil
+    end
+    return outcome, r
+  end
+end
+
+local function compile_function(decision, spec)
+  local decide = purity.seal(decision.name, spec.decide)
+  decision.run = function(facts)
+    local outcome = decide(purity.freeze(facts))
+    if type(outcome) ~= "table" then
+      error(("decision %s must return a table, not %s"):format(decision.name, type(outcome)), 0)
+    end
+    return outcome, nil
+  end
+end
+
+--- Declares a decision.
+---@param name string
+---@param spec table `title`, `facts` ({ name, of = "lead.score" } …), `outcome` ({ name } …), `hit` and `rows`, or `decide(facts)`
+---@param plugin table { name, version }
+---@param source string the text of the file: its hash is the decision's version
+function decisions.declare(name, spec, plugin, source)
+  if decisions.by_name[name] then
+    error(("decision %s is declared twice"):format(name), 0)
+  end
+  for key in pairs(spec) do
+    if not decision_keys[key] then
+      error(("decision %s has no property %s"):format(name, tostring(key)), 0)
+    end
+  end
+  if type(spec.title) ~= "table" or not spec.title.en or not spec.title.zh then
+    error(("decision %s needs title in both languages"):format(name), 0)
+  end
+  local decision = {
+    name = name, title = spec.title, plugin = plugin, facts = {}, outcome = {},
+    version = hash.hex(hash.blake2b(source)):sub(1, 16),
+  }
+  for _, fact in ipairs(spec.facts or {}) do
+    if type(fact[1]) ~= "string" or type(fact.of) ~= "string" then
+      error(("decision %s: a fact is { \"name\", of = \"entity.field\" }"):format(name), 0)
+    end
+    decision.facts[#decision.facts + 1] = { name = fact[1], of = fact.of, label = fact.label }
+  end
+  for _, outcome in ipairs(spec.outcome or {}) do
+    decision.outcome[#decision.outcome + 1] = outcome[1]
+  end
+  if spec.rows and not spec.decide then
+    compile_table(decision, spec)
+  elseif type(spec.decide) == "function" and not spec.rows then
+    compile_function(decision, spec)
+  else
+    error(("decision %s needs either rows or decide"):format(name), 0)
+  end
+  decisions.by_name[name] = decision
+end
+
+-- "lead.product.delivery_mode" → the entity, and the fields to walk.
+local function resolve(decision, fact)
+  local path = {}
+  for part in fact.of:gmatch("[^.]+") do
+    path[#path + 1] = part
+  end
+  local entity = registry.get(path[1])
+  local fields = {}
+  for i = 2, #path do
+    local field = entity and entity.by_name[path[i]]
+    if not field or (i < #path and field.type ~= "reference") then
+      error(("decision %s: the fact %s is of %s, which does not exist"):format(decision.name, fact.name, fact.of), 0)
+    end
+    fields[#fields + 1] = { entity = entity, field = field }
+    entity = field.type == "reference" and registry.get(field.to) or nil
+  end
+  if #fields == 0 then
+    error(("decision %s: the fact %s needs of = \"entity.field\""):format(decision.name, fact.name), 0)
+  end
+  fact.entity, fact.path = path[1], fields
+end
+
+--- Checks, when everything is loaded, where the facts come from.
+function decisions.finish()
+  for _, decision in pairs(decisions.by_name) do
+    for _, fact in ipairs(decision.facts) do
+      resolve(decision, fact)
+    end
+  end
+end
+
+-- Follows a fact's path from the subject. Facts are read as the system; what is shown later is masked by the reader.
+local function gather(fact, subject)
+  local record = subject
+  for i, step in ipairs(fact.path) do
+    local value = record[step.field.name]
+    if value == nil then
+      return nil
+    elseif i == #fact.path then
+      return type(value) == "userdata" and tostring(value) or value
+    end
+    record = records.get(registry.get(step.field.to), value)
+    if not record then
+      return nil
+    end
+  end
+end
+
+-- The cells of the row that matched, as they were.
+local function explain(decision, r)
+  return r and json.encode(json.array(table.move(decision.rows[r], 1, #decision.rows[r], 1, {}))) or nil
+end
+
+--- Decides about a record, and writes down why.
+---@param name string
+---@param subject table the record, whole
+---@return table outcome
+function decisions.decide(name, subject)
+  local decision = decisions.by_name[name] or error(("there is no decision %s"):format(tostring(name)), 0)
+  local ctx = context.current()
+  local facts = {}
+  local entity = decision.facts[1] and registry.get(decision.facts[1].entity)
+  context.as(context.system, nil, function()
+    for _, fact in ipairs(decision.facts) do
+      facts[fact.name] = gather(fact, subject)
+    end
+  end)
+  local outcome, r = decision.run(facts)
+  if store.writes() then
+    store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(), context.txn(ctx), entity and entity.name,
+      subject.id and id.open(subject.id), json.encode(facts), json.encode(outcome), r, explain(decision, r),
+      ctx.cause.kind, ctx.cause.id, generation.hash)
+  end
+  return outcome
+end
+
+-- Whether a reader may know what a fact was read from.
+local function reader_knows(fact, actor, subject)
+  local record = subject
+  for i, step in ipairs(fact.path) do
+    local visible = record and policies.visible(step.entity, actor, record)
+    if not visible or not (visible == true or visible[step.field.name]) then
+      return false
+    elseif i < #fact.path then
+      local target = record[step.field.name] and id.open(record[step.field.name])
+      record = target and records.load(registry.get(step.field.to), target)
+      if not record then
+        return policies.known_fields(registry.get(step.field.to), actor) == true
+      end
+    end
+  end
+  return true
+end
+
+--- The decisions about a record, newest first, masked by the reader's rights.
+---@param entity table
+---@param subject table the record, whole
+---@param inner integer
+---@param language string
+---@return table[]
+function decisions.of_record(entity, subject, inner, language)
+  local actor = context.current().actor
+  local list = json.array {}
+  for _, row in ipairs(store.query(sql.of_record, entity.name, inner)) do
+    local decision = decisions.by_name[row[2]]
+    local facts, cells = json.decode(row[6]), row[9] and json.decode(row[9])
+    local shown, conditions = {}, json.array {}
+    for i, fact in ipairs(decision and decision.facts or {}) do
+      if reader_knows(fact, actor, subject) then
+        shown[fact.name] = facts[fact.name] == nil and json.null or facts[fact.name]
+        if cells and cells[i] then
+          conditions[#conditions + 1] = { fact = fact.name, test = cells[i] }
+        end
+      end
+    end
+    list[#list + 1] = {
+      id = id.seal(row[1]), decision = row[2], title = decision and i18n.say(decision.title, language) or row[2],
+      version = row[3], at = clock.format(row[4]), facts = shown, outcome = json.decode(row[7]), row = row[8] or json.null,
+      conditions = conditions,
+    }
+  end
+  return list
+end
+
+return decisions

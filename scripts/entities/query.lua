@@ -1,0 +1,443 @@
+-- scripts/entities/query.lua: lists and sums under the actor's policies.
+--
+-- A question is a table: conditions ({ field, operator, text } as in `score.ge=80`), sort ("-score,name"), limit,
+-- cursor, fields, expand. Everything that it names must be visible to the actor in each row that is returned: only the
+-- grants that show all the fields used are compiled, so a hidden field can neither filter nor order nor sum.
+
+local context = require "context"
+local hash = require "core.hash"
+local id = require "core.id"
+local json = require "core.json"
+local policies = require "access.policies"
+local problem = require "problem"
+local records = require "entities.records"
+local registry = require "entities.registry"
+local sql = require "sql"
+local store = require "core.store"
+local types = require "entities.types"
+
+local query = {}
+
+local MAX_GROUPS = 10000
+
+local common = {}
+for _, field in ipairs(registry.common) do
+  common[field.name] = {
+    name = field.name, type = field.type, kind = field.type == "id" and types.reference or types[field.type],
+    sort_column = field.column, to = nil,
+  }
+end
+
+-- The field of that name that the actor may know of, or nil.
+local function known_field(entity, actor, name)
+  local field = entity.by_name[name] or common[name]
+  local known = policies.known_fields(entity, actor)
+  if field and not field.kind.secret and (known == true or known[name]) then
+    return field
+  end
+  return nil
+end
+
+local function known_list(entity, actor, fits)
+  local names = {}
+  for _, list in ipairs { registry.common, entity.fields } do
+    for _, one in ipairs(list) do
+      local field = known_field(entity, actor, one.name)
+      if field and (not fits or fits(field)) then
+        names[#names + 1] = one.name
+      end
+    end
+  end
+  return table.concat(names, ", ")
+end
+
+local function refuse(name, code, values)
+  problem.raise(400, { problem.fault(name, code, values) })
+end
+
+-- A value to compare with; for money the base amount.
+local function comparable(field, parameter, text)
+  local value = text
+  if field.kind.from_text then
+    value = field.kind.from_text(field, text)
+  end
+  local read = table.pack(field.kind.read(field, value))
+  if read[1] == nil then
+    problem.raise(400, { problem.fault(parameter, table.unpack(read[2])) })
+  end
+  return field.type == "money" and read[3] or read[1]
+end
+
+--- Refuses a parameter that is neither an option nor (here) a filter.
+function query.refuse_unknown(condition)
+  refuse(condition.field, "query.unknown", { name = condition.field, known = "fields, expand" })
+end
+
+local function has_operator(field, operator)
+  for _, one in ipairs(field.kind.operators) do
+    if one == operator then
+      return true
+    end
+  end
+  return false
+end
+
+local function read_condition(entity, actor, condition, used)
+  local field = known_field(entity, actor, condition.field)
+  local parameter = condition.operator == "eq" and condition.field or condition.field .. "." .. condition.operator
+  if not field then
+    refuse(parameter, "query.unknown", { name = condition.field, known = known_list(entity, actor) })
+  elseif not has_operator(field, condition.operator) then
+    local spelt = {}
+    for i, operator in ipairs(field.kind.operators) do
+      spelt[i] = operator == "eq" and field.name or field.name .. "." .. operator
+    end
+    refuse(parameter, "query.operator", { operator = "." .. condition.operator, known = table.concat(spelt, ", ") })
+  end
+  used[#used + 1] = field.name
+  local value
+  if condition.operator == "null" then
+    if condition.text ~= "true" and condition.text ~= "false" then
+      refuse(parameter, "field.boolean")
+    end
+    value = condition.text == "true"
+  elseif condition.operator == "in" then
+    value = {}
+    for one in (condition.text .. ","):gmatch("([^,]*),") do
+      value[#value + 1] = comparable(field, parameter, one)
+    end
+    if #value > 200 then
+      refuse(parameter, "query.too_many", { max = 200 })
+    end
+  elseif condition.operator == "has" then
+    value = condition.text
+  else
+    value = comparable(field, parameter, condition.text)
+  end
+  return { column = field.sort_column, operator = condition.operator, value = value, field = field.name }
+end
+
+local function read_conditions(entity, actor, given, used)
+  local conditions, archived = {}, false
+  for _, condition in ipairs(given or {}) do
+    local made = read_condition(entity, actor, condition, used)
+    archived = archived or made.field == "archived_at"
+    conditions[#conditions + 1] = made
+  end
+  if not archived then
+    conditions[#conditions + 1] = { column = "archived_at", operator = "null", value = true }
+  end
+  return conditions
+end
+
+local function read_sort(entity, actor, text, used)
+  local sort, seen = {}, {}
+  for part in ((text or "id") .. ","):gmatch("([^,]*),") do
+    local descending, name = part:match("^(%-?)(.*)$")
+    local field = known_field(entity, actor, name)
+    if not field or not field.sort_column or seen[name] then
+      refuse("sort", "query.sort", { name = name, known = known_list(entity, actor, function(one) return one.sort_column end) })
+    end
+    seen[name] = true
+    used[#used + 1] = name
+    sort[#sort + 1] = { name = name, column = field.sort_column, descending = descending == "-" }
+  end
+  if #sort > 4 then
+    refuse("sort", "query.too_many", { max = 4 })
+  end
+  if not seen.id then
+    sort[#sort + 1] = { name = "id", column = "id", descending = sort[#sort].descending }
+  end
+  return sort
+end
+
+-- What a cursor belongs to: the same list, question and person.
+local function cursor_scope(entity, question, actor)
+  local parts = { entity.name, question.sort or "", tostring(actor.user) }
+  for _, condition in ipairs(question.conditions or {}) do
+    parts[#parts + 1] = condition.field .. "." .. condition.operator .. "=" .. condition.text
+  end
+  return table.concat(parts, "\0")
+end
+
+local function open_cursor(text, scope, count)
+  local plain = hash.open(text, scope)
+  local after = plain and json.decode(plain)
+  if type(after) ~= "table" or after.n ~= count then
+    refuse("cursor", "query.cursor")
+  end
+  for i = 1, count do
+    if after[tostring(i)] == json.null then
+      after[i] = nil
+    else
+      after[i] = after[tostring(i)]
+    end
+  end
+  return after
+end
+
+local function make_cursor(entity, row, sort, scope)
+  local position = {}
+  for i, field in ipairs(registry.common) do
+    position[field.column] = i
+  end
+  for i, column in ipairs(entity.columns) do
+    position[column.name] = #registry.common + i
+  end
+  local plain = { n = #sort }
+  for i, key in ipairs(sort) do
+    local value = row[position[key.column]]
+    plain[tostring(i)] = value == nil and json.null or value
+  end
+  return hash.seal(json.encode(plain), scope)
+end
+
+local function split(text)
+  local names = {}
+  for name in (text .. ","):gmatch("([^,]*),") do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+local function read_fields(entity, actor, text)
+  if not text then
+    return nil
+  end
+  local only = { id = true }
+  for _, name in ipairs(split(text)) do
+    if not known_field(entity, actor, name) then
+      refuse("fields", "query.field", { name = name, known = known_list(entity, actor) })
+    end
+    only[name] = true
+  end
+  return only
+end
+
+local function read_expand(entity, actor, text)
+  local names = {}
+  for _, name in ipairs(text and split(text) or {}) do
+    local field = known_field(entity, actor, name)
+    if not field or field.type ~= "reference" or common[name] then
+      refuse("expand", "query.expand", { name = name, known = known_list(entity, actor, function(one)
+        return one.type == "reference"
+      end) })
+    end
+    names[#names + 1] = field
+  end
+  return names
+end
+
+-- Puts the referenced record in the place of its id, where the actor may see it.
+local function expand(shown, fields, cache)
+  for _, field in ipairs(fields) do
+    local sealed = shown[field.name]
+    if type(sealed) == "string" then
+      if cache[sealed] == nil then
+        local target = registry.get(field.to)
+        local record, visible = records.get(target, sealed)
+        cache[sealed] = record and records.present(target, record, visible) or false
+      end
+      shown[field.name] = cache[sealed] or sealed
+    end
+  end
+end
+
+--- Prepares the shape of one answer: which fields, which references whole.
+---@param entity table
+---@param question table `fields`, `expand` as texts
+---@return fun(record: table, visible: table|true): table
+function query.presenter(entity, question)
+  local actor = context.current().actor
+  local only = read_fields(entity, actor, question.fields)
+  local references = read_expand(entity, actor, question.expand)
+  local cache = {}
+  return function(record, visible)
+    local shown = records.present(entity, record, visible, only)
+    expand(shown, references, cache)
+    return shown
+  end
+end
+
+local function read_limit(text)
+  local limit = text == nil and 50 or text:find("^%d+$") and #text <= 3 and math.tointeger(tonumber(text))
+  if not limit or limit < 1 or limit > 200 then
+    refuse("limit", "query.limit")
+  end
+  return limit
+end
+
+--- A page of records.
+---@param entity table
+---@param question table
+---@return table[] data as the actor may see them
+---@return string|nil next the cursor of the next page
+function query.list(entity, question)
+  local actor = context.current().actor
+  if not policies.any(entity, "read", actor) then
+    records.forbidden()
+  end
+  local used = {}
+  local conditions = read_conditions(entity, actor, question.conditions, used)
+  local sort = read_sort(entity, actor, question.sort, used)
+  local limit = read_limit(question.limit)
+  local scope = cursor_scope(entity, question, actor)
+  local after = question.cursor and open_cursor(question.cursor, scope, #sort)
+  local present = query.presenter(entity, question)
+  local branches = policies.branches(entity, "read", actor, used)
+  local data = json.array {}
+  if #branches == 0 then
+    return data, nil
+  end
+  local text, params, n = sql.list(entity, { branches = branches, conditions = conditions, sort = sort, after = after, limit = limit + 1 })
+  local rows = store.query(text, table.unpack(params, 1, n))
+  for i = 1, math.min(#rows, limit) do
+    local record = records.from_row(entity, rows[i])
+    data[i] = present(record, policies.visible(entity, actor, record))
+  end
+  return data, rows[limit + 1] and make_cursor(entity, rows[limit], sort, scope) or nil
+end
+
+--- All records that fit, for plugins: at most 1,000, whole records where the actor may see them.
+---@param entity table
+---@param conditions table[] as in a question
+---@param sort string|nil
+---@param limit integer
+---@return table[]
+function query.records(entity, conditions, sort, limit)
+  local actor = context.current().actor
+  local used = {}
+  local branches
+  local spec = {
+    conditions = read_conditions(entity, actor, conditions, used), sort = read_sort(entity, actor, sort, used), limit = limit,
+  }
+  branches = policies.branches(entity, "read", actor, used)
+  spec.branches = branches
+  local found = {}
+  if #branches > 0 then
+    local text, params, n = sql.list(entity, spec)
+    for i, row in ipairs(store.query(text, table.unpack(params, 1, n))) do
+      local record = records.from_row(entity, row)
+      local visible = policies.visible(entity, actor, record)
+      if visible ~= true then
+        for name in pairs(record) do
+          record[name] = visible[name] and record[name] or nil
+        end
+      end
+      found[i] = record
+    end
+  end
+  return found
+end
+
+local function read_by(entity, actor, text, used)
+  local by = {}
+  for _, name in ipairs(text and split(text) or {}) do
+    local own, other = name:match("^([%l%d_]+)%.?([%l%d_]*)$")
+    local field = own and known_field(entity, actor, own)
+    if not field or not field.sort_column or (other ~= "" and field.type ~= "reference") then
+      refuse("by", "query.by")
+    end
+    used[#used + 1] = own
+    local group = { name = name, column = field.columns and field.columns[1].name or field.sort_column, field = field }
+    if other ~= "" then
+      local target = registry.get(field.to)
+      local far = known_field(target, actor, other)
+      if not far or not far.sort_column then
+        refuse("by", "query.by")
+      end
+      group.field = far
+      group.reference = {
+        entity = target.name, column = far.sort_column, branches = policies.branches(target, "read", actor, { other }),
+      }
+    else
+      group.column = field.sort_column
+    end
+    by[#by + 1] = group
+  end
+  if #by > 4 then
+    refuse("by", "query.too_many", { max = 4 })
+  end
+  return by
+end
+
+local function read_sums(entity, actor, text, used)
+  local sums = {}
+  local function summable(field)
+    return field.kind.sum
+  end
+  for _, name in ipairs(text and split(text) or {}) do
+    local field = known_field(entity, actor, name)
+    if not field or not field.kind.sum or common[name] then
+      refuse("sum", "query.sum", { name = name, known = known_list(entity, actor, function(one)
+        return summable(one) and not common[one.name]
+      end) })
+    end
+    used[#used + 1] = name
+    sums[#sums + 1] = field
+  end
+  return sums
+end
+
+local function group_value(field, value)
+  if value == nil then
+    return json.null
+  elseif field.type == "id" then
+    return id.seal(value)
+  elseif field.type == "money" then
+    return field.kind.sum_value(field, value)
+  end
+  return field.kind.load(field, value)
+end
+
+--- Counts and sums by groups.
+---@param entity table
+---@param question table `by`, `sum` (texts), `count` (boolean), conditions
+---@return table[] data `{ by = {}, count = n, sum = {} }`
+function query.summary(entity, question)
+  local actor = context.current().actor
+  if not policies.any(entity, "read", actor) then
+    records.forbidden()
+  end
+  local used = {}
+  local conditions = read_conditions(entity, actor, question.conditions, used)
+  local by = read_by(entity, actor, question.by, used)
+  local sums = read_sums(entity, actor, question.sum, used)
+  local branches = policies.branches(entity, "read", actor, used)
+  local data = json.array {}
+  if #branches == 0 then
+    return data
+  end
+  local columns = {}
+  for i, field in ipairs(sums) do
+    columns[i] = field.sum_column
+  end
+  local text, params, n = sql.summary(entity, { branches = branches, conditions = conditions, by = by, sum = columns, limit = MAX_GROUPS + 1 })
+  local ok, rows = pcall(store.query, text, table.unpack(params, 1, n))
+  if not ok then
+    if type(rows) == "table" and rows.store and tostring(rows.message):find("overflow", 1, true) then
+      refuse("sum", "query.overflow")
+    end
+    error(rows, 0)
+  elseif #rows > MAX_GROUPS then
+    refuse("by", "detail.limit_groups", { max = MAX_GROUPS })
+  end
+  for i, row in ipairs(rows) do
+    local group = { by = {} }
+    for j, one in ipairs(by) do
+      group.by[one.name] = group_value(one.field, row[j])
+    end
+    if question.count then
+      group.count = row[#by + 1]
+    end
+    for j, field in ipairs(sums) do
+      group.sum = group.sum or {}
+      local total = row[#by + 1 + j]
+      group.sum[field.name] = total == nil and json.null or field.kind.sum_value(field, total)
+    end
+    data[i] = group
+  end
+  return data
+end
+
+return query

@@ -1,0 +1,455 @@
+-- scripts/entities/records.lua: the one path by which records are read and changed, for every caller alike.
+--
+-- A record is a table of field values (see entities/types.lua), with id (opaque), version, created_at, changed_at,
+-- archived_at. What the running actor may not do raises a problem; what it may not see is as if it were not there.
+
+local changes = require "changes"
+local clock = require "core.clock"
+local context = require "context"
+local i18n = require "i18n"
+local id = require "core.id"
+local json = require "core.json"
+local policies = require "access.policies"
+local problem = require "problem"
+local registry = require "entities.registry"
+local sql = require "sql"
+local store = require "core.store"
+
+local records = {}
+
+local COMMON = #registry.common
+
+--- A record from a row of sql.get.
+function records.from_row(entity, row)
+  local record = {
+    id = id.seal(row[1]), version = row[2], created_at = clock.format(row[3]), changed_at = clock.format(row[4]),
+    archived_at = row[5] and clock.format(row[5]) or nil,
+  }
+  local at = COMMON + 1
+  for _, field in ipairs(entity.fields) do
+    if row[at] ~= nil and not field.kind.secret then
+      record[field.name] = field.kind.load(field, row[at], row[at + 1])
+    end
+    at = at + #field.columns
+  end
+  return record
+end
+
+--- A record by its inner id, whatever the actor may see; nil when there is none.
+function records.load(entity, inner)
+  local row = store.query(sql.get(entity), inner)[1]
+  return row and records.from_row(entity, row)
+end
+
+local function not_found()
+  error(problem.new(404, "not_found"), 0)
+end
+
+local function forbidden()
+  error(problem.new(403, "forbidden"), 0)
+end
+
+-- The inner id and the whole record, if the actor may see it; else it is as if there were none.
+local function find(entity, sealed, actor)
+  local inner = type(sealed) == "string" and id.open(sealed)
+  local record = inner and records.load(entity, inner)
+  local visible = record and policies.visible(entity, actor, record)
+  if not visible then
+    return nil
+  end
+  return inner, record, visible
+end
+
+--- The record as somebody may see it: fields outside `visible` are missing, empty ones are json.null.
+---@param visible table|true
+---@param only table|nil a set of fields that were asked for
+function records.present(entity, record, visible, only)
+  local shown = {}
+  for _, list in ipairs { registry.common, entity.fields } do
+    for _, field in ipairs(list) do
+      local name = field.name
+      if (visible == true or visible[name]) and (not only or only[name]) and not (field.kind and field.kind.secret) then
+        local value = record[name]
+        shown[name] = value == nil and json.null or value
+      end
+    end
+  end
+  return shown
+end
+
+--- One record as the running actor may see it, or nil.
+---@param entity table
+---@param sealed string
+---@return table|nil record only the fields that may be seen
+---@return table|true|nil visible
+---@return integer|nil inner
+function records.get(entity, sealed)
+  local inner, record, visible = find(entity, sealed, context.current().actor)
+  if not inner then
+    return nil
+  elseif visible == true then
+    return record, visible, inner
+  end
+  local shown = {}
+  for name in pairs(visible) do
+    shown[name] = record[name]
+  end
+  return shown, visible, inner
+end
+
+-- What a fault is called: a reference to a record that the actor may not see is as unknown as one that is not there.
+local function check_reference(field, inner, actor, faults)
+  local target = registry.get(field.to)
+  local record = records.load(target, inner)
+  if not record or not policies.visible(target, actor, record) then
+    faults[#faults + 1] = problem.fault(field.name, "field.reference", { entity = target.label })
+  end
+end
+
+local function known_names(entity, visible)
+  local names = {}
+  for _, field in ipairs(entity.fields) do
+    if visible == true or visible[field.name] then
+      names[#names + 1] = field.name
+    end
+  end
+  return table.concat(names, ", ")
+end
+
+local function is_empty(value)
+  return value == nil or value == json.null
+end
+
+-- Why the actor cannot set this field, or nil. `options.state` lets the state be given (create, import, a move).
+local function refuses(entity, name, actor, known, options)
+  local field = entity.by_name[name]
+  for _, common in ipairs(registry.common) do
+    if common.name == name then
+      return problem.fault(name, "field.read_only")
+    end
+  end
+  if not field or not (known == true or known[name]) then
+    return problem.fault(name, "field.unknown", { entity = entity.name, field = name, known = known_names(entity, known) })
+  elseif field.write == "system" and not actor.system then
+    return problem.fault(name, "field.read_only")
+  elseif field.type == "state" and not options.state then
+    return problem.fault(name, "field.state", { moves = table.concat(entity.lifecycle.move_names, ", ") })
+  end
+  return nil
+end
+
+--- Reads what was given for some fields.
+---@return table columns column → value, or json.null to clear it
+---@return table values field → value as in a record, or json.null
+---@return table faults
+local function read_input(entity, input, actor, options)
+  local columns, values, faults, names = {}, {}, {}, {}
+  local known = policies.known_fields(entity, actor)
+  for name in pairs(input) do
+    names[#names + 1] = tostring(name)
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local field, given = entity.by_name[name], input[name]
+    local refused = refuses(entity, name, actor, known, options)
+    if refused then
+      faults[#faults + 1] = refused
+    elseif is_empty(given) then
+      values[name] = json.null
+      for _, column in ipairs(field.columns) do
+        columns[column.name] = json.null
+      end
+    else
+      local read = table.pack(field.kind.read(field, given))
+      if read[1] == nil then
+        faults[#faults + 1] = problem.fault(name, table.unpack(read[2]))
+      else
+        for i, column in ipairs(field.columns) do
+          columns[column.name] = read[i]
+        end
+        values[name] = field.kind.secret and "set" or field.kind.load(field, table.unpack(read))
+        if field.type == "reference" then
+          check_reference(field, read[1], actor, faults)
+        end
+      end
+    end
+  end
+  return columns, values, faults
+end
+
+local function check_required(entity, record, faults)
+  local named = {}
+  for _, fault in ipairs(faults) do
+    named[fault.field or ""] = true
+  end
+  for _, field in ipairs(entity.fields) do
+    if field.required and record[field.name] == nil and not named[field.name] then
+      faults[#faults + 1] = problem.fault(field.name, "field.required")
+    end
+  end
+end
+
+-- Which fields a unique constraint of the store names: "user.login, user.unit".
+local function not_unique(entity, message)
+  local faults = {}
+  for column in message:gmatch("%.([%w_]+)") do
+    for _, field in ipairs(entity.fields) do
+      if field.name == column or field.sort_column == column then
+        faults[#faults + 1] = problem.fault(field.name, "field.not_unique", { entity = entity.label })
+      end
+    end
+  end
+  error(problem.new(409, "conflict", { errors = faults }), 0)
+end
+
+local function run_write(entity, text, params, n)
+  local ok, result = pcall(store.run, text, table.unpack(params, 1, n))
+  if ok then
+    return result
+  elseif type(result) == "table" and result.store and result.code == "unique" then
+    not_unique(entity, result.message)
+  end
+  error(result, 0)
+end
+
+-- Remembers the net change of a record in this unit, for the rules.
+local function note_change(ctx, entity, inner, kind, before, after)
+  local key = entity.name .. ":" .. inner
+  local change = ctx.net.by_key[key]
+  if not change then
+    change = { entity = entity, inner = inner, before = before, kinds = {} }
+    ctx.net.by_key[key] = change
+    ctx.net.list[#ctx.net.list + 1] = change
+  end
+  change.kinds[kind] = true
+  change.after = after
+end
+
+local function with_defaults(entity, columns, record, actor, options)
+  for _, field in ipairs(entity.fields) do
+    local default = field.default
+    if field.type == "state" then
+      default = entity.lifecycle.initial
+    elseif default == "actor" and field.type == "reference" then
+      local own = field.to == "position" and actor.positions[1] or field.to == "unit" and actor.units[1]
+        or field.to == "user" and actor.user
+      default = own and id.seal(own) or nil
+    end
+    if record[field.name] == nil and default ~= nil and not (options.given and options.given[field.name] == json.null) then
+      local read = table.pack(field.kind.read(field, default))
+      for i, column in ipairs(field.columns) do
+        columns[column.name] = read[i]
+      end
+      record[field.name] = field.kind.load(field, table.unpack(read))
+    end
+  end
+end
+
+--- Creates a record.
+---@param entity table
+---@param input table field → value
+---@return table record whole, whatever the actor may see of it
+---@return integer inner
+function records.create(entity, input)
+  local ctx = context.current()
+  local actor = ctx.actor
+  if not policies.any(entity, "create", actor) then
+    forbidden()
+  end
+  local columns, values, faults = read_input(entity, input, actor, { state = true })
+  local record = {}
+  for name, value in pairs(values) do
+    if value ~= json.null then
+      record[name] = value
+    end
+  end
+  with_defaults(entity, columns, record, actor, { given = input })
+  check_required(entity, record, faults)
+  if #faults > 0 then
+    problem.raise(422, faults)
+  end
+  local given = {}
+  for name in pairs(input) do
+    given[#given + 1] = name
+  end
+  if not policies.allows(entity, "create", actor, record, given) then
+    forbidden()
+  end
+
+  local inner = id.new()
+  record.id, record.version = id.seal(inner), 1
+  record.created_at = clock.format(ctx.at)
+  record.changed_at = record.created_at
+  local params = { inner, 1, ctx.at, ctx.at, nil }
+  for i, column in ipairs(entity.columns) do
+    local value = columns[column.name]
+    params[COMMON + i] = value ~= json.null and value or nil
+  end
+  run_write(entity, sql.insert(entity), params, COMMON + #entity.columns)
+  for name, value in pairs(values) do
+    if value == json.null then
+      values[name] = nil
+    end
+  end
+  local logged = {}
+  for _, field in ipairs(entity.fields) do
+    logged[field.name] = record[field.name]
+  end
+  changes.append(ctx, entity, inner, 1, {}, logged)
+  for _, field in ipairs(entity.fields) do
+    if field.kind.secret then
+      record[field.name] = nil
+    end
+  end
+  note_change(ctx, entity, inner, "created", nil, record)
+  return record, inner
+end
+
+local function same(a, b)
+  if type(a) == "userdata" and type(b) == "userdata" then
+    return a:currency() == b:currency() and a:scale() == b:scale() and a:units() == b:units()
+  end
+  return a == b
+end
+
+-- Which fields would differ: their columns, with the values before and after.
+local function difference(entity, before, columns, values)
+  local changed, params, old, new, n = {}, {}, {}, {}, 0
+  for _, field in ipairs(entity.fields) do
+    local value = values[field.name]
+    if value ~= nil then
+      local after = value ~= json.null and value or nil
+      if field.kind.secret or not same(before[field.name], after) then
+        for _, column in ipairs(field.columns) do
+          n = n + 1
+          changed[n] = column.name
+          params[n] = columns[column.name] ~= json.null and columns[column.name] or nil
+        end
+        old[field.name] = before[field.name] == nil and json.null or before[field.name]
+        new[field.name] = value
+      end
+    end
+  end
+  return { columns = changed, params = params, n = n, old = old, new = new }
+end
+
+local function write(ctx, entity, inner, before, after, kind, change)
+  local params, n = change.params, change.n
+  params[n + 1], params[n + 2], params[n + 3] = ctx.at, inner, before.version
+  if run_write(entity, sql.update(entity, change.columns), params, n + 3) ~= 1 then
+    error(("%s %s changed while it was being changed"):format(entity.name, before.id), 0)
+  end
+  after.version = before.version + 1
+  after.changed_at = clock.format(ctx.at)
+  changes.append(ctx, entity, inner, after.version, change.old, change.new)
+  note_change(ctx, entity, inner, kind, before, after)
+  return after
+end
+
+local function copy(record)
+  local made = {}
+  for key, value in pairs(record) do
+    made[key] = value
+  end
+  return made
+end
+
+-- The record to change, if the actor may see it and it is not archived.
+local function find_to_change(entity, sealed, action)
+  local actor = context.current().actor
+  local inner, before = find(entity, sealed, actor)
+  if not inner then
+    if not policies.any(entity, "read", actor) then
+      forbidden()
+    end
+    not_found()
+  elseif not policies.allows(entity, action, actor, before) then
+    forbidden()
+  elseif before.archived_at then
+    error(problem.new(409, "conflict", { detail = i18n.text("detail.archived") }), 0)
+  end
+  return inner, before, actor
+end
+
+local function apply(entity, inner, before, actor, input, options)
+  local columns, values, faults = read_input(entity, input, actor, options)
+  local after = copy(before)
+  for name, value in pairs(values) do
+    after[name] = value ~= json.null and value or nil
+  end
+  check_required(entity, after, faults)
+  if #faults > 0 then
+    problem.raise(422, faults)
+  end
+  local names = {}
+  for name in pairs(values) do
+    names[#names + 1] = name
+  end
+  if not policies.allows(entity, options.action, actor, before, options.free_fields and {} or names) then
+    forbidden()
+  end
+  if options.action == "update" and not policies.allows(entity, options.action, actor, after, names) then
+    forbidden()
+  end
+  local change = difference(entity, before, columns, values)
+  if change.n == 0 then
+    return before
+  end
+  return write(context.current(), entity, inner, before, after, options.kind, change)
+end
+
+--- Changes fields of a record. What is given as json.null is cleared.
+---@param entity table
+---@param sealed string
+---@param input table
+---@return table record whole, after the change; the same version when nothing differs
+---@return integer inner
+function records.update(entity, sealed, input)
+  local inner, before, actor = find_to_change(entity, sealed, "update")
+  local options = { action = "update", kind = "changed", state = actor.system and context.current().cause.kind == "import" }
+  return apply(entity, inner, before, actor, input, options), inner
+end
+
+--- Moves a record along its lifecycle: `POST …/ID/MOVE`.
+---@param entity table
+---@param sealed string
+---@param move_name string
+---@param input table only the fields that the move sets
+function records.move(entity, sealed, move_name, input)
+  local move = entity.lifecycle and entity.lifecycle.moves[move_name] or error(("%s has no move %s"):format(entity.name, tostring(move_name)), 0)
+  local inner, before, actor = find_to_change(entity, sealed, move_name)
+  if not move.from[before[entity.state]] then
+    error(problem.new(409, "conflict", { detail = i18n.text("detail.move", {
+      move = move_name, from = table.concat(move.from_names, ", "), state = before[entity.state] }) }), 0)
+  end
+  local given, faults, sets = {}, {}, {}
+  for _, name in ipairs(move.sets) do
+    sets[name] = true
+  end
+  for name, value in pairs(input or {}) do
+    if not sets[name] then
+      faults[#faults + 1] = problem.fault(tostring(name), "field.not_in_move", { move = move_name, known = table.concat(move.sets, ", ") })
+    end
+    given[name] = value
+  end
+  if #faults > 0 then
+    problem.raise(422, faults)
+  end
+  given[entity.state] = move.to
+  return apply(entity, inner, before, actor, given, { action = move_name, kind = "changed", state = true, free_fields = true }), inner
+end
+
+--- Hides a record from work and keeps everything.
+function records.archive(entity, sealed)
+  local inner, before = find_to_change(entity, sealed, "archive")
+  local ctx = context.current()
+  local after = copy(before)
+  after.archived_at = clock.format(ctx.at)
+  return write(ctx, entity, inner, before, after, "archived", {
+    columns = { "archived_at" }, params = { ctx.at }, n = 1, old = { archived_at = json.null }, new = { archived_at = after.archived_at },
+  }), inner
+end
+
+records.not_found, records.forbidden = not_found, forbidden
+
+return records

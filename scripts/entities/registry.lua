@@ -1,0 +1,240 @@
+-- scripts/entities/registry.lua: what entities there are, from mill.entity, mill.extend and mill.lifecycle.
+--
+-- An entity after `registry.finish`:
+--   name, label, plugin          fields (array) and by_name
+--   owner, unit                  which fields the policies `own`, `unit` … look at, or nil
+--   key, display                 natural key; the field that names a record
+--   state                        the field of type state, and lifecycle, or nil
+--   columns                      all columns of its table, in order, without the common ones
+--   unique, index                lists of lists of field names
+
+local types = require "entities.types"
+
+local registry = { list = {}, by_name = {}, lifecycles = {}, extensions = {} }
+
+local reserved_fields = {}
+for name in ("id version created_at changed_at archived_at sort limit cursor fields expand q as_of view count by sum"):gmatch("%S+") do
+  reserved_fields[name] = true
+end
+local reserved_actions = { history = true, timeline = true, decisions = true, access = true, erase = true }
+local reserved_entities = {
+  session = true, meta = true, events = true, job = true, generation = true, change = true, tenant = true,
+  token = true, decision = true, assignment = true, assignment_seat = true, catalogue = true,
+}
+local operators = { ne = true, lt = true, le = true, gt = true, ge = true, ["in"] = true, has = true, null = true }
+
+-- The fields that every record has, in the order of their columns.
+registry.common = {
+  { name = "id", type = "id", column = "id" },
+  { name = "version", type = "integer", column = "version" },
+  { name = "created_at", type = "timestamp", column = "created_at" },
+  { name = "changed_at", type = "timestamp", column = "changed_at" },
+  { name = "archived_at", type = "timestamp", column = "archived_at" },
+}
+
+local function check_name(what, name)
+  if type(name) ~= "string" or not name:find("^%l[%l%d_]*$") or #name > 60 then
+    error(("%s: a name of lower-case letters, digits and _ is needed, not %s"):format(what, tostring(name)), 0)
+  end
+end
+
+local function check_text(what, value)
+  if type(value) ~= "table" or type(value.en) ~= "string" or type(value.zh) ~= "string" then
+    error(what .. ": both languages are needed, { en = …, zh = … }", 0)
+  end
+end
+
+local field_keys = {
+  required = true, max = true, min = true, label = true, to = true, values = true, default = true, write = true,
+  lower = true, scale = true, help = true, system = true,
+}
+
+local function make_values(what, field, values)
+  field.values_by_name, field.value_names, field.values = {}, {}, values
+  for _, value in ipairs(values) do
+    check_name(what, value[1])
+    check_text(what .. "." .. value[1], value)
+    field.values_by_name[value[1]] = value
+    field.value_names[#field.value_names + 1] = value[1]
+  end
+end
+
+local function make_field(entity, declared, plugin)
+  local name, type_name = declared[1], declared[2]
+  local what = entity.name .. "." .. tostring(name)
+  check_name("field of " .. entity.name, name)
+  if reserved_fields[name] or operators[name:match("[^.]+$")] then
+    error(what .. ": this name is reserved", 0)
+  elseif entity.by_name[name] then
+    error(what .. ": the field is declared twice", 0)
+  elseif not types[type_name] then
+    error(what .. ": there is no field type " .. tostring(type_name), 0)
+  end
+  local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin }
+  for key, value in pairs(declared) do
+    if math.type(key) ~= "integer" then
+      if not field_keys[key] then
+        error(("%s: a field has no property %s"):format(what, tostring(key)), 0)
+      end
+      field[key] = value
+    end
+  end
+  check_text(what .. ": label", field.label)
+  if type_name == "reference" then
+    check_name(what .. ": to", field.to)
+  elseif type_name == "choice" then
+    make_values(what, field, field.values or error(what .. ": a choice needs values", 0))
+  elseif type_name == "decimal" and math.type(field.scale) ~= "integer" then
+    error(what .. ": a decimal needs scale, the number of digits after the point", 0)
+  end
+  field.columns = {}
+  for _, column in ipairs(field.kind.columns(field)) do
+    field.columns[#field.columns + 1] = { name = name .. column[1], kind = column[2] }
+  end
+  field.sort_column = field.kind.sort and name .. field.kind.sort or nil
+  field.sum_column = field.kind.sum and name .. field.kind.sum or nil
+  entity.fields[#entity.fields + 1] = field
+  entity.by_name[name] = field
+end
+
+local entity_keys = {
+  label = true, plural = true, fields = true, display = true, key = true, owner = true, unit = true, unique = true,
+  index = true,
+}
+
+--- Declares an entity. Raises an error (a text) for whatever is wrong in the declaration.
+---@param name string
+---@param spec table
+---@param plugin string
+function registry.declare(name, spec, plugin)
+  check_name("entity", name)
+  if reserved_entities[name] then
+    error(name .. ": this name is reserved", 0)
+  elseif registry.by_name[name] then
+    error(("entity %s is declared twice: by %s and by %s"):format(name, registry.by_name[name].plugin, plugin), 0)
+  end
+  for key in pairs(spec) do
+    if not entity_keys[key] then
+      error(("entity %s has no property %s"):format(name, tostring(key)), 0)
+    end
+  end
+  check_text(name .. ": label", spec.label)
+  local entity = {
+    name = name, plugin = plugin, label = spec.label, plural = spec.plural or spec.label, fields = {}, by_name = {},
+    display = spec.display, key = spec.key, owner = spec.owner, unit = spec.unit, unique = spec.unique or {},
+    index = spec.index or {},
+  }
+  for _, field in ipairs(spec.fields or {}) do
+    make_field(entity, field, plugin)
+  end
+  registry.list[#registry.list + 1] = entity
+  registry.by_name[name] = entity
+end
+
+--- Adds fields to an entity that another plugin declared.
+function registry.extend(name, spec, plugin)
+  local entity = registry.by_name[name] or error(("mill.extend: there is no entity %s; does needs name its plugin?"):format(name), 0)
+  for key in pairs(spec) do
+    if key ~= "fields" and key ~= "index" and key ~= "unique" then
+      error(("mill.extend %s: there is no property %s"):format(name, tostring(key)), 0)
+    end
+  end
+  for _, field in ipairs(spec.fields or {}) do
+    make_field(entity, field, plugin)
+  end
+  table.move(spec.index or {}, 1, #(spec.index or {}), #entity.index + 1, entity.index)
+  table.move(spec.unique or {}, 1, #(spec.unique or {}), #entity.unique + 1, entity.unique)
+end
+
+--- Declares the lifecycle of an entity: its states and the moves between them.
+function registry.lifecycle(name, spec, plugin)
+  local entity = registry.by_name[name] or error("mill.lifecycle: there is no entity " .. tostring(name), 0)
+  if entity.lifecycle then
+    error(("the lifecycle of %s is declared twice: by %s and by %s"):format(name, entity.lifecycle.plugin, plugin), 0)
+  end
+  local lifecycle = { plugin = plugin, initial = spec.initial, moves = {}, move_names = {} }
+  for _, field in ipairs(entity.fields) do
+    if field.type == "state" then
+      entity.state = field.name
+      make_values(name .. "." .. field.name, field, spec.states or {})
+    end
+  end
+  local state = entity.state and entity.by_name[entity.state] or error("mill.lifecycle " .. name .. ": the entity has no field of type state", 0)
+  local function check_state(what, value)
+    if not state.values_by_name[value] then
+      error(("mill.lifecycle %s: %s names the unknown state %s"):format(name, what, tostring(value)), 0)
+    end
+  end
+  check_state("initial", spec.initial)
+  for move_name, move in pairs(spec.moves or {}) do
+    check_name("move of " .. name, move_name)
+    if reserved_actions[move_name] then
+      error(("mill.lifecycle %s: the name %s is reserved"):format(name, move_name), 0)
+    end
+    local from = type(move.from) == "table" and move.from or { move.from }
+    local made = { name = move_name, from = {}, from_names = from, to = move.to, sets = move.sets or {}, label = move.label }
+    check_state(move_name, move.to)
+    for _, one in ipairs(from) do
+      check_state(move_name, one)
+      made.from[one] = true
+    end
+    for _, field_name in ipairs(made.sets) do
+      if not entity.by_name[field_name] then
+        error(("mill.lifecycle %s: %s sets the unknown field %s"):format(name, move_name, tostring(field_name)), 0)
+      end
+    end
+    lifecycle.moves[move_name] = made
+    lifecycle.move_names[#lifecycle.move_names + 1] = move_name
+  end
+  table.sort(lifecycle.move_names)
+  entity.lifecycle = lifecycle
+end
+
+local function check_fields(entity, what, names)
+  for _, name in ipairs(names) do
+    if not entity.by_name[name] then
+      error(("entity %s: %s names the unknown field %s"):format(entity.name, what, tostring(name)), 0)
+    end
+  end
+end
+
+--- Checks what can only be checked when all plugins are loaded, and fills in the defaults.
+function registry.finish()
+  for _, entity in ipairs(registry.list) do
+    for _, field in ipairs(entity.fields) do
+      if field.type == "reference" and not registry.by_name[field.to] then
+        error(("%s.%s refers to the unknown entity %s"):format(entity.name, field.name, field.to), 0)
+      elseif field.type == "state" and not entity.lifecycle then
+        error(("%s.%s is a state, but there is no mill.lifecycle %q"):format(entity.name, field.name, entity.name), 0)
+      end
+    end
+    entity.owner = entity.owner or entity.by_name.owner and "owner"
+    entity.unit = entity.unit or entity.by_name.unit and "unit"
+    if entity.key then
+      check_fields(entity, "key", { entity.key })
+      entity.unique[#entity.unique + 1] = { entity.key }
+    end
+    check_fields(entity, "display", { entity.display })
+    for _, fields in ipairs(entity.unique) do
+      check_fields(entity, "unique", fields)
+    end
+    for _, fields in ipairs(entity.index) do
+      check_fields(entity, "index", fields)
+    end
+    entity.columns = {}
+    for _, field in ipairs(entity.fields) do
+      for _, column in ipairs(field.columns) do
+        entity.columns[#entity.columns + 1] = column
+      end
+    end
+  end
+end
+
+--- The entity of that name, or nil.
+function registry.get(name)
+  return registry.by_name[name]
+end
+
+registry.reserved_actions = reserved_actions
+
+return registry

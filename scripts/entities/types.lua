@@ -1,0 +1,259 @@
+-- scripts/entities/types.lua: the field types: how a value is checked, stored, read back and compared.
+--
+-- A type is a table:
+--   columns(field)              the columns of the field: { { suffix, kind } … }; kind is INTEGER or TEXT
+--   read(field, value)          a value as it comes from JSON or from Lua → its column values, in order, or
+--                               nil and a fault { code, values }
+--   load(field, first, …)       column values → the value in a record, never called for NULL
+--   operators                   which filters it has
+--   sort                        the suffix of the column to sort and compare by, or false
+--   sum                         the suffix of the column to sum, and sum_value(total) to give it back
+--
+-- In a record (Lua and JSON alike) ids and references are opaque strings, dates and times are texts, amounts are
+-- values of core.decimal.
+
+local clock = require "core.clock"
+local decimal = require "core.decimal"
+local id = require "core.id"
+local money = require "money"
+local settings = require "settings"
+local text = require "core.text"
+
+local types = {}
+
+local equality = { "eq", "ne", "in", "null" }
+local ordered = { "eq", "ne", "lt", "le", "gt", "ge", "in", "null" }
+local textual = { "eq", "ne", "lt", "le", "gt", "ge", "in", "has", "null" }
+
+local MAX_SAFE = 9007199254740991 -- 2^53 - 1: what every reader of JSON keeps exactly (RFC 8259 section 6)
+
+local function one_column(kind)
+  return function()
+    return { { "", kind } }
+  end
+end
+
+local function as_is(_, value)
+  return value
+end
+
+local function checked_text(field, value, default_max, many_lines)
+  if type(value) ~= "string" then
+    return nil, { "field.text" }
+  end
+  local count = text.length(value)
+  if not many_lines and value:find("[%c]") then
+    return nil, { "field.line" }
+  end
+  local max = field.max or default_max
+  if count > max then
+    return nil, { "field.too_long", { max = max, count = count } }
+  end
+  return field.lower and text.lower(value) or value
+end
+
+local function text_type(default_max, check, many_lines)
+  return {
+    columns = one_column "TEXT", load = as_is, operators = textual, sort = "",
+    read = function(field, value)
+      local good, fault = checked_text(field, value, default_max, many_lines)
+      if good == nil then
+        return nil, fault
+      end
+      if check and not check(good) then
+        return nil, { "field." .. field.type }
+      end
+      return good
+    end,
+  }
+end
+
+types.text = text_type(255)
+types.long_text = text_type(100000, nil, true)
+types.email = text_type(254, function(value)
+  return value:find("^[^%s@]+@[^%s@]+%.[^%s@]+$") ~= nil
+end)
+types.phone = text_type(40, function(value)
+  return value:find("^%+?[%d%s%-%(%)%.]+$") ~= nil and value:find("%d") ~= nil
+end)
+types.url = text_type(2000, function(value)
+  return value:find("^https?://[^%s]+$") ~= nil
+end)
+
+types.integer = {
+  columns = one_column "INTEGER", load = as_is, operators = ordered, sort = "", sum = "",
+  read = function(field, value)
+    local whole = math.type(value) == "float" and math.tointeger(value) or value
+    if math.type(whole) ~= "integer" or whole > MAX_SAFE or whole < -MAX_SAFE then
+      return nil, { "field.integer" }
+    end
+    if field.min and whole < field.min then
+      return nil, { "field.min", { min = field.min } }
+    elseif field.max and whole > field.max then
+      return nil, { "field.max", { max = field.max } }
+    end
+    return whole
+  end,
+  from_text = function(_, value)
+    return value:find("^%-?%d+$") and math.tointeger(tonumber(value)) or value
+  end,
+  sum_value = function(_, total)
+    return total
+  end,
+}
+
+types.decimal = {
+  columns = one_column "INTEGER", operators = ordered, sort = "", sum = "",
+  read = function(field, value)
+    local amount, fault = value, nil
+    if type(value) == "string" then
+      amount, fault = decimal.parse(value, field.scale)
+    end
+    if fault == "overflow" then
+      return nil, { "field.overflow" }
+    elseif type(amount) ~= "userdata" or amount:currency() or amount:scale() ~= field.scale then
+      return nil, { "field.decimal", { scale = field.scale } }
+    end
+    return amount:units()
+  end,
+  load = function(field, units)
+    return decimal.new(units, field.scale)
+  end,
+  sum_value = function(field, total)
+    return decimal.new(total, field.scale)
+  end,
+}
+
+-- Four columns: the amount in its currency, the same in the base currency, and the date of the rate. Filters,
+-- sorts and sums use the base.
+types.money = {
+  columns = function()
+    return { { "", "INTEGER" }, { "_currency", "TEXT" }, { "_base", "INTEGER" }, { "_rate_on", "TEXT" } }
+  end,
+  operators = ordered, sort = "_base", sum = "_base",
+  read = function(field, value)
+    local base = settings.base_currency()
+    local amount, fault = value, nil
+    if type(value) == "table" then
+      for key in pairs(value) do
+        if key ~= "amount" and key ~= "currency" then
+          return nil, { "field.money", { currency = base } }
+        end
+      end
+      if type(value.amount) ~= "string" or not money.is_currency(value.currency) then
+        return nil, { "field.money", { currency = base } }
+      end
+      amount, fault = money.parse(value.amount, value.currency)
+      if fault == "scale" then
+        return nil, { "field.decimal", { scale = money.digits(value.currency) } }
+      end
+    end
+    if fault == "overflow" then
+      return nil, { "field.overflow" }
+    elseif type(amount) ~= "userdata" or not amount:currency() then
+      return nil, { "field.money", { currency = base } }
+    elseif amount:currency() ~= base then
+      return nil, { "field.currency", { currency = amount:currency(), base = base } }
+    end
+    if field.min and amount:units() < field.min * 10 ^ amount:scale() then
+      return nil, { "field.min", { min = field.min } }
+    end
+    return amount:units(), amount:currency(), amount:units(), clock.today(clock.now())
+  end,
+  load = function(_, units, currency)
+    return money.of_units(units, currency)
+  end,
+  from_text = function(_, value)
+    return money.parse(value, settings.base_currency()) or value
+  end,
+  sum_value = function(_, total)
+    return money.of_units(total, settings.base_currency())
+  end,
+}
+
+types.boolean = {
+  columns = one_column "INTEGER", operators = equality, sort = "",
+  read = function(_, value)
+    if type(value) ~= "boolean" then
+      return nil, { "field.boolean" }
+    end
+    return value and 1 or 0
+  end,
+  load = function(_, value)
+    return value ~= 0
+  end,
+  from_text = function(_, value)
+    if value == "true" then
+      return true
+    elseif value == "false" then
+      return false
+    end
+    return value
+  end,
+}
+
+types.date = {
+  columns = one_column "TEXT", load = as_is, operators = ordered, sort = "",
+  read = function(_, value)
+    if type(value) ~= "string" or not clock.date(value) then
+      return nil, { "field.date" }
+    end
+    return value
+  end,
+}
+
+types.timestamp = {
+  columns = one_column "INTEGER", operators = ordered, sort = "",
+  read = function(_, value)
+    local ms = type(value) == "string" and clock.parse(value)
+    if not ms then
+      return nil, { "field.timestamp" }
+    end
+    return ms
+  end,
+  load = function(_, ms)
+    return clock.format(ms)
+  end,
+}
+
+local function choice_read(field, value)
+  if type(value) ~= "string" or not field.values_by_name[value] then
+    return nil, { "field.choice", { values = table.concat(field.value_names, ", ") } }
+  end
+  return value
+end
+
+types.choice = { columns = one_column "TEXT", load = as_is, operators = equality, sort = "", read = choice_read }
+types.state = { columns = one_column "TEXT", load = as_is, operators = equality, sort = "", read = choice_read }
+
+-- That the record exists, and that the actor may know it, is checked by scripts/entities/records.lua.
+types.reference = {
+  columns = one_column "INTEGER", operators = equality, sort = "",
+  read = function(field, value)
+    if type(value) == "table" and type(value.id) == "string" then
+      value = value.id
+    end
+    local inner = type(value) == "string" and id.open(value)
+    if not inner then
+      return nil, { "field.reference", { entity = field.to } }
+    end
+    return inner
+  end,
+  load = function(_, inner)
+    return id.seal(inner)
+  end,
+}
+
+-- The hash of a password. Never read out; a text here is a hash that `prepare` made (people/passwords.lua).
+types.password = {
+  columns = one_column "TEXT", operators = {}, sort = false, secret = true,
+  read = function(_, value)
+    if type(value) ~= "table" or type(value.hash) ~= "string" then
+      return nil, { "field.password" }
+    end
+    return value.hash
+  end,
+  load = as_is,
+}
+
+return types

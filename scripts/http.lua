@@ -1,0 +1,180 @@
+-- scripts/http.lua: the way of a request through the framework.
+--
+-- `handle` runs on a worker: it finds the route and the actor; a read is answered there and then, a change is prepared and
+-- sent to the home lane, where `write` runs it in its unit of work. Whatever is raised on the way becomes a problem
+-- document; what was no problem but an error of the code is logged and answered 500 without telling more.
+
+local actor = require "people.actor"
+local context = require "context"
+local i18n = require "i18n"
+local json = require "core.json"
+local log = require "core.log"
+local problem = require "problem"
+local request = require "http.request"
+local routes = require "http.routes"
+local sessions = require "people.sessions"
+
+local http = {}
+
+local function problem_answer(req, fault, language)
+  local headers = fault.headers or {}
+  headers["content-type"] = "application/problem+json"
+  headers["content-language"] = language
+  return { status = fault.status, headers = headers, body = json.encode(problem.render(fault, language, req.id)) }
+end
+
+-- What a store's refusal means for the caller. Lost groups never come here: the lane runs the unit again.
+local function store_problem(fault)
+  if fault.code == "full" or fault.code == "io" or fault.code == "busy" then
+    return problem.new(503, "busy", { headers = { ["retry-after"] = "5" } })
+  end
+  return nil
+end
+
+--- Turns whatever was raised into an answer.
+function http.answer_fault(req, fault, language)
+  if problem.is(fault) then
+    return problem_answer(req, fault, language)
+  end
+  local known = type(fault) == "table" and (fault.store and store_problem(fault)
+    or fault.busy and problem.new(503, "busy", { headers = { ["retry-after"] = "1" } }))
+  if known then
+    return problem_answer(req, known, language)
+  end
+  log.log("error", "script", { request = req.id, text = tostring(fault) })
+  return problem_answer(req, problem.new(500, "failed", { detail = i18n.text("detail.reference", { reference = req.id }) }), language)
+end
+
+-- Errors of the code keep the place where they were raised; problems and store errors are tables and stay as they are.
+local function with_traceback(fault)
+  if type(fault) == "table" then
+    return fault
+  end
+  return debug.traceback(tostring(fault), 2)
+end
+
+local function guarded(req, language, f, ...)
+  local results = table.pack(xpcall(f, with_traceback, ...))
+  if results[1] then
+    return table.unpack(results, 2, results.n)
+  end
+  return http.answer_fault(req, results[2], language)
+end
+
+-- A page of another site must not make this browser change something here (Fetch Metadata; DESIGN: no token to carry).
+local function check_same_site(req)
+  local site = req.headers["sec-fetch-site"]
+  if site == "same-origin" or site == "none" then
+    return
+  end
+  local origin = req.headers.origin
+  if site == nil and (origin == nil or origin == "http://" .. req.host or origin == "https://" .. req.host) then
+    return
+  end
+  error(problem.new(403, "cross_site"), 0)
+end
+
+-- Who asks: by bearer token or by session cookie.
+local function find_actor(req, changes)
+  local authorization = req.headers.authorization
+  if authorization then
+    local token = authorization:match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(%S+)$")
+    local found = token and actor.by_secret("token", token)
+    return found or error(problem.new(401, "bad_token", { headers = { ["www-authenticate"] = 'Bearer error="invalid_token"' } }), 0)
+  end
+  local secret = request.cookie(req, sessions.cookie)
+  if not secret then
+    return nil
+  end
+  local found = actor.by_secret("session", secret)
+  if not found then
+    error(problem.new(401, "bad_token"), 0)
+  elseif changes then
+    check_same_site(req)
+  end
+  return found
+end
+
+local function find_route(req)
+  local segments = request.segments(req.path)
+  local route, arguments, methods
+  if segments then
+    route, arguments, methods = routes.find(req.method, segments)
+  end
+  return route, arguments, methods, segments and segments[1] == "api"
+end
+
+-- Whoever is not signed in learns nothing about what is there below /api.
+local function enter(req, ctx, given_actor)
+  local route, arguments, methods, is_api = find_route(req)
+  local changes = not (route and route.reads)
+  if not (route and route.open) then
+    ctx.actor = given_actor or find_actor(req, changes)
+    if not ctx.actor and is_api then
+      error(problem.new(401, "unauthorized", { headers = { ["www-authenticate"] = "Bearer" } }), 0)
+    end
+  elseif changes then
+    check_same_site(req)
+  end
+  if route then
+    return route, arguments
+  elseif methods then
+    local allowed = table.concat(methods, ", ")
+    error(problem.new(405, "method", { headers = { allow = allowed }, detail = i18n.text("detail.methods", { methods = allowed }) }), 0)
+  end
+  error(problem.new(404, "not_found"), 0)
+end
+
+local function start(req)
+  local language = i18n.choose(req.headers["accept-language"])
+  local ctx = context.start(nil, { kind = "request", id = req.id }, language)
+  return ctx, language
+end
+
+local function handle(req, ctx)
+  local route, arguments = enter(req, ctx)
+  if route.reads then
+    return route.run(req, arguments)
+  end
+  local prepared
+  if req.body ~= "" and route.method ~= "DELETE" then
+    local body = request.body(req)
+    prepared = route.prepare and route.prepare(body)
+  elseif route.prepare then
+    prepared = route.prepare(request.body(req))
+  end
+  return { lane = true, prepared = prepared }
+end
+
+local function write(req, ctx, prepared, given_actor)
+  local route, arguments = enter(req, ctx, given_actor)
+  return route.run(req, arguments, prepared)
+end
+
+--- On a worker: the answer of a read, or `{ lane = true, prepared = … }`.
+---@param req table see core/script/state.h
+function http.handle(req)
+  local ctx, language = start(req)
+  return guarded(req, language, handle, req, ctx)
+end
+
+--- In the home lane: the answer of a change. A status from 400 up undoes the unit.
+function http.write(req, prepared)
+  local ctx, language = start(req)
+  return guarded(req, language, write, req, ctx, prepared)
+end
+
+--- Both halves at once as a given actor, for tests: everything but the session.
+function http.respond(req, given_actor)
+  local ctx, language = start(req)
+  return guarded(req, language, function()
+    local route, arguments = enter(req, ctx, given_actor)
+    local prepared
+    if route.prepare then
+      prepared = route.prepare(request.body(req))
+    end
+    return route.run(req, arguments, prepared)
+  end)
+end
+
+return http

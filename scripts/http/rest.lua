@@ -1,0 +1,161 @@
+-- scripts/http/rest.lua: the routes that every entity has.
+
+local actions = require "actions"
+local api = require "api"
+local context = require "context"
+local decisions = require "decisions"
+local json = require "core.json"
+local passwords = require "people.passwords"
+local policies = require "access.policies"
+local query = require "entities.query"
+local records = require "entities.records"
+local request = require "http.request"
+local rules = require "rules"
+local id = require "core.id"
+
+local rest = {}
+
+local list_options = { sort = true, limit = true, cursor = true, fields = true, expand = true }
+local summary_options = { by = true, sum = true, count = true }
+local one_options = { fields = true, expand = true }
+
+local function answer(status, data, headers)
+  headers = headers or {}
+  headers["content-type"] = "application/json"
+  return { status = status, headers = headers, body = json.encode(data) }
+end
+rest.answer = answer
+
+local function etag(record)
+  return ('"%d"'):format(record.version)
+end
+
+-- The record as it stands after the rules, as far as the caller may see it. Who made a record that then went to
+-- somebody else gets its id.
+local function answer_record(entity, inner, status, question)
+  local record = records.load(entity, inner)
+  local visible = policies.visible(entity, context.current().actor, record)
+  local present = query.presenter(entity, question or {})
+  local data = visible and present(record, visible) or { id = record.id }
+  local headers = { etag = etag(record) }
+  if status == 201 then
+    headers.location = ("/api/v1/%s/%s"):format(entity.name, record.id)
+  end
+  return answer(status, { data = data }, headers)
+end
+
+local function need(entity, action)
+  if not policies.any(entity, action, context.current().actor) then
+    records.forbidden()
+  end
+end
+
+local function find(entity, sealed)
+  need(entity, "read")
+  local record, visible, inner = records.get(entity, sealed)
+  if not record then
+    records.not_found()
+  end
+  return record, visible, inner
+end
+
+local function list(entity)
+  return { method = "GET", pattern = "", reads = true, run = function(req)
+    local data, next_cursor = query.list(entity, request.question(req.query, list_options))
+    return answer(200, { data = data, next = next_cursor or json.null })
+  end }
+end
+
+local function summary(entity)
+  return { method = "GET", pattern = "/summary", reads = true, run = function(req)
+    local question = request.question(req.query, summary_options)
+    question.count = question.count ~= nil
+    return answer(200, { data = query.summary(entity, question) })
+  end }
+end
+
+local function get(entity)
+  return { method = "GET", pattern = "/{id}", reads = true, run = function(req, arguments)
+    need(entity, "read")
+    local question = rest.question_of_one(req)
+    local record, visible = find(entity, arguments[1])
+    return answer(200, { data = query.presenter(entity, question)(record, visible) }, { etag = etag(record) })
+  end }
+end
+
+--- The options `fields` and `expand`; anything else is refused.
+function rest.question_of_one(req)
+  local question = request.question(req.query, one_options)
+  if question.conditions[1] then
+    query.refuse_unknown(question.conditions[1])
+  end
+  return question
+end
+
+local function create(entity)
+  return { method = "POST", pattern = "", prepare = passwords.prepare(entity), run = function(req, _, prepared)
+    local question = rest.question_of_one(req)
+    local _, inner = records.create(entity, passwords.merge(request.body(req), prepared))
+    rules.settle()
+    return answer_record(entity, inner, 201, question)
+  end }
+end
+
+local function update(entity)
+  return { method = "PATCH", pattern = "/{id}", prepare = passwords.prepare(entity), run = function(req, arguments, prepared)
+    local question = rest.question_of_one(req)
+    local body = passwords.merge(request.body(req), prepared)
+    local _, inner = records.update(entity, arguments[1], body)
+    rules.settle()
+    return answer_record(entity, inner, 200, question)
+  end }
+end
+
+local function archive(entity)
+  return { method = "DELETE", pattern = "/{id}", run = function(_, arguments)
+    local _, inner = records.archive(entity, arguments[1])
+    rules.settle()
+    return answer_record(entity, inner, 200)
+  end }
+end
+
+local function decisions_of(entity)
+  return { method = "GET", pattern = "/{id}/decisions", reads = true, run = function(_, arguments)
+    local record, _, inner = find(entity, arguments[1])
+    local whole = records.load(entity, id.open(record.id))
+    if not policies.allows(entity, "decisions", context.current().actor, whole) then
+      records.forbidden()
+    end
+    return answer(200, { data = decisions.of_record(entity, whole, inner, context.current().language) })
+  end }
+end
+
+--- The routes of an entity, without those of its moves and actions.
+function rest.collection(entity)
+  return { list(entity), create(entity), summary(entity), get(entity), update(entity), archive(entity), decisions_of(entity) }
+end
+
+--- The route of a move or an action.
+function rest.act(entity, name)
+  return { method = "POST", action = name, run = function(req, arguments)
+    local body = request.body(req, true)
+    if entity.lifecycle and entity.lifecycle.moves[name] then
+      local _, inner = records.move(entity, arguments[1], name, body)
+      rules.settle()
+      return answer_record(entity, inner, 200)
+    end
+    local record, _, inner = find(entity, arguments[1])
+    local whole = records.load(entity, inner)
+    if not policies.allows(entity, name, context.current().actor, whole) then
+      records.forbidden()
+    end
+    local result = actions.get(entity, name).run(api.known(entity, record), body)
+    rules.settle()
+    if result == nil or (type(result) == "table" and result.id == record.id) then
+      return answer_record(entity, inner, 200)
+    end
+    return answer(200, { data = result })
+  end }
+end
+
+return rest

@@ -1,0 +1,366 @@
+-- scripts/imports.lua: rows of a CSV file become records, through a mapping of a client pack.
+--
+-- The file is read as a stream where the command runs; each slice of rows goes to the home lane as one unit of
+-- bulk work, in which every row has its own savepoint: a refused row is undone, reported and left behind, and the rows
+-- around it stay. A record that already has the values given is left alone, so the same file read twice changes nothing.
+
+local context = require "context"
+local csv = require "core.csv"
+local i18n = require "i18n"
+local json = require "core.json"
+local passwords = require "people.passwords"
+local problem = require "problem"
+local query = require "entities.query"
+local records = require "entities.records"
+local registry = require "entities.registry"
+local rules = require "rules"
+local store = require "core.store"
+local task = require "core.task"
+local text = require "core.text"
+
+local imports = { by_name = {} }
+
+local SLICE = 100
+
+local mapping_keys = { title = true, columns = true, record = true, notes = true, migration = true, from = true }
+
+--- Declares a mapping.
+---@param name string
+---@param spec table `title`, `columns` (the header that is needed), `record(row, note)` → a record or a list of them,
+--- `notes` (texts of openly handled faults), `from` (field → column, for the report), `migration` (mutes reactions)
+---@param plugin table
+function imports.declare(name, spec, plugin)
+  for key in pairs(spec) do
+    if not mapping_keys[key] then
+      error(("mill.mapping %s has no property %s"):format(name, tostring(key)), 0)
+    end
+  end
+  if imports.by_name[name] then
+    error(("mill.mapping %s is declared twice"):format(name), 0)
+  elseif type(spec.columns) ~= "table" or type(spec.record) ~= "function" then
+    error(("mill.mapping %s needs columns and record"):format(name), 0)
+  end
+  imports.by_name[name] = {
+    name = name, columns = spec.columns, record = spec.record, notes = spec.notes or {}, from = spec.from or {},
+    migration = spec.migration or false, version = plugin.version,
+  }
+end
+
+-- In the home lane:
+
+-- A fault of a row, to be reported: which column, and what is wrong.
+local function fault(field, code, values)
+  problem.raise(422, { problem.fault(field, code, values) })
+end
+
+local function find(entity, key, field)
+  local conditions, words = {}, {}
+  for name, value in pairs(key) do
+    conditions[#conditions + 1] = { field = name, operator = "eq", text = tostring(value) }
+    words[#words + 1] = name .. " " .. tostring(value)
+  end
+  table.sort(words)
+  local found = query.records(entity, conditions, nil, 2)
+  if #found > 1 then
+    fault(field, "import.twice", { entity = entity.label, key = table.concat(words, ", ") })
+  end
+  return found[1], table.concat(words, ", ")
+end
+
+local function entity_named(name)
+  return registry.get(name) or error(("the mapping names the unknown entity %s"):format(tostring(name)), 0)
+end
+
+-- Replaces `mill.ref`s by ids. Found references are remembered for the slice.
+local function resolve(values, known)
+  local resolved = {}
+  for name, value in pairs(values) do
+    if type(value) == "table" and value.ref then
+      local token = value.ref .. json.encode(value.key)
+      if not known[token] then
+        local target = entity_named(value.ref)
+        local record, words = find(target, resolve(value.key, known), name)
+        known[token] = record and record.id or fault(name, "import.reference", { entity = target.label, key = words })
+      end
+      value = known[token]
+    end
+    resolved[name] = value
+  end
+  return resolved
+end
+
+local function put(given, known)
+  local entity = entity_named(given.entity)
+  local set, key = resolve(given.set, known), resolve(given.key, known)
+  local existing = find(entity, key, nil)
+  if not existing then
+    for name, value in pairs(key) do
+      set[name] = set[name] == nil and value or set[name]
+    end
+    records.create(entity, set)
+    return "created"
+  end
+  for _, field in ipairs(entity.fields) do
+    if field.type == "password" then
+      set[field.name] = nil
+    end
+  end
+  local after = records.update(entity, existing.id, set)
+  return after.version == existing.version and "unchanged" or "changed"
+end
+
+local function apply_row(row, known, migration)
+  local counts = { created = 0, changed = 0, unchanged = 0 }
+  for _, given in ipairs(row.records) do
+    local outcome = put(given, known)
+    counts[outcome] = counts[outcome] + 1
+  end
+  rules.settle(migration)
+  return counts
+end
+
+-- What is wrong with a row, as a list of { field, message }. Errors of the code are told as such; lost groups go on up.
+local function faults_of(raised)
+  local list = json.array {}
+  if problem.is(raised) then
+    for _, one in ipairs(raised.errors) do
+      list[#list + 1] = { field = one.field, message = one.message }
+    end
+    if #list == 0 then
+      list[1] = { message = raised.detail or raised.title }
+    end
+  elseif type(raised) == "table" and raised.store and raised.code ~= "invalid" then
+    error(raised, 0)
+  else
+    list[1] = { message = i18n.text("import.mapping", { message = tostring(raised) }) }
+  end
+  return list
+end
+
+--- One slice, in the home lane.
+---@param payload string JSON `{ mapping, rows = [ { line, records = [ { entity, key, set } ] } ] }`
+---@return string JSON, a result for each row
+function imports.slice(payload)
+  local slice = json.decode(payload)
+  local mapping = imports.by_name[slice.mapping]
+  local ctx = context.start(context.system, { kind = "import", id = mapping.name, version = mapping.version })
+  local results, known = json.array {}, {}
+  for i, row in ipairs(slice.rows) do
+    store.mark()
+    ctx.net = { list = {}, by_key = {} }
+    local ok, result = pcall(apply_row, row, known, mapping.migration)
+    if ok then
+      store.keep()
+      results[i] = { line = row.line, counts = result }
+    else
+      local faults = faults_of(result)
+      store.undo()
+      known = {}
+      results[i] = { line = row.line, faults = faults }
+    end
+  end
+  return json.encode(results)
+end
+
+-- Where the command runs:
+
+local Run = {}
+Run.__index = Run
+
+local function start_run(mapping, path, rejects, language)
+  local reader, why = csv.open(path)
+  if not reader then
+    error(("%s: %s"):format(path, why), 0)
+  end
+  local header = reader:next()
+  if not header then
+    error(path .. ": the file is empty", 0)
+  end
+  local at = {}
+  for i, name in ipairs(header) do
+    at[name] = i
+  end
+  for _, column in ipairs(mapping.columns) do
+    if not at[column] then
+      error(path .. ": " .. i18n.say(i18n.text("import.column", { name = column, known = table.concat(header, ", ") }), language), 0)
+    end
+  end
+  return setmetatable({
+    mapping = mapping, reader = reader, header = header, rejects_path = rejects, language = language, waiting = {}, originals = {},
+    rows = 0, refused = 0, created = 0, changed = 0, unchanged = 0, notes = {}, reasons = {}, hashes = {},
+  }, Run)
+end
+
+-- A password is hashed here, outside the lane, only when the record is new, and once for each record.
+local function prepare_passwords(run, given)
+  local entity = entity_named(given.entity)
+  for _, field in ipairs(entity.fields) do
+    local password = field.type == "password" and given.set[field.name]
+    if password then
+      local token = json.encode { given.entity, given.key, password }
+      if run.hashes[token] == nil then
+        run.hashes[token] = not find(entity, given.key, nil) and { hash = passwords.hash(field.name, password) }
+      end
+      given.set[field.name] = run.hashes[token] or nil
+    end
+  end
+end
+
+local function mapped(run, cells)
+  local row = {}
+  if #cells ~= #run.header then
+    fault(nil, "import.columns", { count = #cells, expected = #run.header })
+  end
+  for i, name in ipairs(run.header) do
+    if not text.valid(cells[i]) then
+      fault(name, "import.utf8")
+    end
+    row[name] = cells[i]
+  end
+  local notes = {}
+  local made = run.mapping.record(row, function(code)
+    notes[#notes + 1] = code
+  end)
+  local list = json.array {}
+  for _, given in ipairs(made == nil and {} or made.entity and { made } or made) do
+    given.set = given.set or {}
+    if given.incomplete then
+      given.set.incomplete = true
+    end
+    prepare_passwords(run, given)
+    list[#list + 1] = { entity = given.entity, key = given.key, set = given.set }
+  end
+  return list, notes
+end
+
+function Run:refuse(line, cells, faults)
+  self.refused = self.refused + 1
+  if not self.rejects then
+    self.rejects = csv.writer(self.rejects_path)
+    local header = table.move(self.header, 1, #self.header, 4, { "line", "column", "reason" })
+    self.rejects:row(header)
+  end
+  for _, one in ipairs(faults) do
+    local column = one.field and (self.mapping.from[one.field] or one.field) or ""
+    local reason = i18n.say(one.message, self.language)
+    self.rejects:row(table.move(cells, 1, #cells, 4, { tostring(line), column, reason }))
+    self.reasons[reason] = (self.reasons[reason] or 0) + 1
+  end
+end
+
+function Run:flush()
+  if #self.waiting == 0 then
+    return
+  end
+  local payload = json.encode { mapping = self.mapping.name, rows = json.array(self.waiting) }
+  for i, result in ipairs(json.decode(task.lane("import.slice", payload))) do
+    if result.faults then
+      self:refuse(result.line, self.originals[i].cells, result.faults)
+    else
+      self.created = self.created + result.counts.created
+      self.changed = self.changed + result.counts.changed
+      self.unchanged = self.unchanged + result.counts.unchanged
+      for _, code in ipairs(self.originals[i].notes) do
+        self.notes[code] = (self.notes[code] or 0) + 1
+      end
+    end
+  end
+  self.waiting, self.originals = {}, {}
+end
+
+function Run:take(cells, line)
+  self.rows = self.rows + 1
+  local ok, list, notes = pcall(mapped, self, cells)
+  if not ok then
+    self:refuse(line, cells, faults_of(list))
+    return
+  end
+  self.waiting[#self.waiting + 1] = { line = line, records = list }
+  self.originals[#self.originals + 1] = { cells = cells, notes = notes }
+  if #self.waiting >= SLICE then
+    self:flush()
+  end
+end
+
+local function sorted_pairs(map)
+  local keys = {}
+  for key in pairs(map) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  local i = 0
+  return function()
+    i = i + 1
+    return keys[i], map[keys[i]]
+  end
+end
+
+function Run:report()
+  local report = {
+    mapping = self.mapping.name, rows = self.rows, created = self.created, changed = self.changed, unchanged = self.unchanged,
+    refused = self.refused, rejects = self.rejects and self.rejects_path or nil, notes = json.array {}, reasons = json.array {},
+  }
+  for code, count in sorted_pairs(self.notes) do
+    local words = self.mapping.notes[code]
+    report.notes[#report.notes + 1] = { code = code, count = count, text = words and i18n.say(words, self.language) or code }
+  end
+  for reason, count in sorted_pairs(self.reasons) do
+    report.reasons[#report.reasons + 1] = { count = count, text = reason }
+  end
+  return report
+end
+
+--- Imports a file.
+---@param name string of the mapping
+---@param path string of the CSV file
+---@param rejects string where refused rows go
+---@param language string
+---@param progress fun(rows: integer)|nil
+---@return table report
+function imports.run(name, path, rejects, language, progress)
+  local mapping = imports.by_name[name]
+  if not mapping then
+    local names = {}
+    for known in sorted_pairs(imports.by_name) do
+      names[#names + 1] = known
+    end
+    error(("there is no mapping %s; there are %s"):format(tostring(name), table.concat(names, ", ")), 0)
+  end
+  local run = start_run(mapping, path, rejects, language)
+  while true do
+    local cells, line = run.reader:next()
+    if not cells then
+      break
+    end
+    run:take(cells, line)
+    if progress and run.rows % 500 == 0 then
+      progress(run.rows)
+    end
+  end
+  run:flush()
+  run.reader:close()
+  if run.rejects then
+    run.rejects:close()
+  end
+  return run:report()
+end
+
+--- The report in words.
+---@param report table
+---@return string
+function imports.words(report)
+  local lines = { ("%s: %d rows; records %d created, %d changed, %d unchanged; %d rows refused"):format(
+    report.mapping, report.rows, report.created, report.changed, report.unchanged, report.refused) }
+  for _, note in ipairs(report.notes) do
+    lines[#lines + 1] = ("  %6d  %s"):format(note.count, note.text)
+  end
+  for _, reason in ipairs(report.reasons) do
+    lines[#lines + 1] = ("  %6d  refused: %s"):format(reason.count, reason.text)
+  end
+  if report.rejects then
+    lines[#lines + 1] = "  refused rows: " .. report.rejects
+  end
+  return table.concat(lines, "\n")
+end
+
+return imports

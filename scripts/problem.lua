@@ -1,0 +1,97 @@
+-- scripts/problem.lua: what went wrong for a caller, as RFC 9457 asks.
+--
+-- A problem is raised with error(problem(…)) and travels up to whoever answers: the HTTP framework, the import,
+-- a test. Its texts are in all languages until it is rendered for one reader.
+
+local i18n = require "i18n"
+local json = require "core.json"
+
+local problem = {}
+
+local Problem = { __name = "problem" }
+Problem.__index = Problem
+
+function Problem.__tostring(self)
+  local words = { i18n.say(self.title, "en") }
+  if self.detail then
+    words[#words + 1] = i18n.say(self.detail, "en")
+  end
+  for _, fault in ipairs(self.errors) do
+    words[#words + 1] = (fault.field and fault.field .. ": " or "") .. i18n.say(fault.message, "en")
+  end
+  return table.concat(words, "; ")
+end
+
+--- Makes a problem of the framework.
+---@param status integer an HTTP status
+---@param code string the end of a `problem.…` text
+---@param more table|nil `detail` text, `errors`, `headers`
+---@return table
+function problem.new(status, code, more)
+  local self = more or {}
+  self.status, self.code = status, code
+  self.title = i18n.text("problem." .. code)
+  self.errors = self.errors or {}
+  return setmetatable(self, Problem)
+end
+
+--- One fault of a field or of a query parameter.
+---@param field string|nil
+---@param code string a key of scripts/texts.lua; its last part becomes the fault's code
+---@param values table|nil
+---@return table
+function problem.fault(field, code, values)
+  return { field = field, code = code:match("[^.]+$"), message = i18n.text(code, values) }
+end
+
+--- Raises a problem that lists faults.
+---@param status integer 400 for the query, 422 for the body
+---@param faults table[]
+function problem.raise(status, faults)
+  error(problem.new(status, status == 400 and "bad_request" or "invalid", { errors = faults }), 0)
+end
+
+--- A problem as a plugin makes it: `mill.problem { status, code, field, message, title, detail }`.
+---@param spec table
+---@return table
+function problem.from_plugin(spec)
+  local status = spec.status or 422
+  if math.type(status) ~= "integer" or status < 400 or status > 499 then
+    error("mill.problem: status must be a whole number from 400 to 499", 3)
+  end
+  local message = spec.message or spec.title
+  if type(message) ~= "table" or not message.en or not message.zh then
+    error("mill.problem: message needs both languages, { en = …, zh = … }", 3)
+  end
+  local self = problem.new(status, status == 403 and "forbidden" or status == 409 and "conflict" or "invalid")
+  self.title = spec.title or self.title
+  self.errors = { { field = spec.field, code = spec.code or "refused", message = message } }
+  return self
+end
+
+---@return boolean
+function problem.is(value)
+  return getmetatable(value) == Problem
+end
+
+--- The problem document for one reader.
+---@param self table
+---@param language string
+---@param request_id string|nil
+---@return table plain table for JSON
+function problem.render(self, language, request_id)
+  local errors
+  for _, fault in ipairs(self.errors) do
+    errors = errors or json.array {}
+    errors[#errors + 1] = {
+      field = fault.field, code = fault.code, message = i18n.say(fault.message, language),
+      mine = fault.mine, theirs = fault.theirs, original = fault.original,
+    }
+  end
+  return {
+    type = "urn:tidemill:problem:" .. self.code, title = i18n.say(self.title, language), status = self.status,
+    detail = self.detail and i18n.say(self.detail, language) or nil, errors = errors, request = request_id,
+  }
+end
+
+return problem

@@ -1,0 +1,43 @@
+-- scripts/seeds.lua: what a client pack brings with it is imported at the first start of a tenant.
+
+local clock = require "core.clock"
+local imports = require "imports"
+local plugins = require "plugins"
+local schema_sql = require "sql.schema"
+local store = require "core.store"
+local task = require "core.task"
+
+local seeds = {}
+
+local function mark_of(pack)
+  return "seed:" .. pack.name
+end
+
+--- Imports the seeds of packs that have none yet. Returns the reports.
+---@param root string the folder that holds config/
+---@param rejects string the folder for rejects files
+---@param tell fun(text: string)
+---@return table[]
+function seeds.run(root, rejects, tell)
+  local reports = {}
+  for _, pack in ipairs(plugins.list) do
+    if pack.seed and #store.query(schema_sql.tenant_value, mark_of(pack)) == 0 then
+      for _, seed in ipairs(pack.seed) do
+        local path = ("%s/%s/%s"):format(root, pack.folder, seed[2])
+        local report = imports.run(seed[1], path, ("%s/%s.rejects.csv"):format(rejects, seed[1]), "en")
+        reports[#reports + 1] = report
+        tell(imports.words(report))
+      end
+      task.lane("seed.done", mark_of(pack))
+    end
+  end
+  return reports
+end
+
+--- Remembers that a pack's seeds are in; in the home lane.
+function seeds.done(mark)
+  store.run(schema_sql.set_tenant_value, mark, store.blob(clock.format(clock.now())))
+  return ""
+end
+
+return seeds

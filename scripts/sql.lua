@@ -1,0 +1,250 @@
+-- scripts/sql.lua: makes the SQL text of records: this folder and core/store are the only places with SQL.
+--
+-- Names come from declarations and are quoted; values are always bound. A statement for the same question always
+-- has the same text, so that the store keeps it prepared. Dialect: SQLite; what differs elsewhere stands in `dialect`.
+
+local registry = require "entities.registry"
+
+local sql = {}
+
+sql.dialect = {
+  has = function(column)
+    return ("instr(%s, ?) > 0"):format(column)
+  end,
+}
+
+---@param name string
+---@return string
+function sql.name(name)
+  return '"' .. name:gsub('"', '""') .. '"'
+end
+local name = sql.name
+
+local function marks(count)
+  return ("?, "):rep(count):sub(1, -3)
+end
+sql.marks = marks
+
+local function all_columns(entity)
+  if not entity.sql_columns then
+    local list = {}
+    for _, field in ipairs(registry.common) do
+      list[#list + 1] = name(field.column)
+    end
+    for _, column in ipairs(entity.columns) do
+      list[#list + 1] = name(column.name)
+    end
+    entity.sql_columns = table.concat(list, ", ")
+    entity.sql_column_count = #list
+  end
+  return entity.sql_columns
+end
+
+--- One record, whole: id, version, created_at, changed_at, archived_at, then the entity's columns.
+---@param entity table
+---@return string
+function sql.get(entity)
+  entity.sql_get = entity.sql_get or ("SELECT %s FROM %s WHERE id = ?"):format(all_columns(entity), name(entity.name))
+  return entity.sql_get
+end
+
+function sql.insert(entity)
+  if not entity.sql_insert then
+    local columns = all_columns(entity)
+    entity.sql_insert = ("INSERT INTO %s (%s) VALUES (%s)"):format(name(entity.name), columns, marks(entity.sql_column_count))
+  end
+  return entity.sql_insert
+end
+
+--- Sets some columns of one record, if it still has the version read before.
+---@param entity table
+---@param columns string[]
+---@return string parameters: the values, changed_at, id, version
+function sql.update(entity, columns)
+  local sets = {}
+  for i, column in ipairs(columns) do
+    sets[i] = name(column) .. " = ?, "
+  end
+  return ("UPDATE %s SET %sversion = version + 1, changed_at = ? WHERE id = ? AND version = ?"):format(
+    name(entity.name), table.concat(sets))
+end
+
+-- A statement under construction: text and parameters grow together.
+local Builder = {}
+Builder.__index = Builder
+
+local function builder()
+  return setmetatable({ parts = {}, params = {}, n = 0 }, Builder)
+end
+
+function Builder:add(text, ...)
+  self.parts[#self.parts + 1] = text
+  for i = 1, select("#", ...) do
+    self.n = self.n + 1
+    self.params[self.n] = (select(i, ...))
+  end
+end
+
+function Builder:add_list(text, values)
+  self:add(text:format(marks(#values)))
+  for _, value in ipairs(values) do
+    self.n = self.n + 1
+    self.params[self.n] = value
+  end
+end
+
+function Builder:done()
+  return table.concat(self.parts), self.params, self.n
+end
+
+local comparisons = { eq = "=", lt = "<", le = "<=", gt = ">", ge = ">=" }
+
+local function add_condition(b, prefix, condition)
+  local column, operator, value = prefix .. name(condition.column), condition.operator, condition.value
+  b:add " AND "
+  if comparisons[operator] then
+    b:add(("%s %s ?"):format(column, comparisons[operator]), value)
+  elseif operator == "ne" then
+    b:add(("(%s <> ? OR %s IS NULL)"):format(column, column), value)
+  elseif operator == "in" then
+    b:add_list(column .. " IN (%s)", value)
+  elseif operator == "has" then
+    b:add(sql.dialect.has(column), value)
+  else
+    b:add(("%s IS %sNULL"):format(column, value and "" or "NOT "))
+  end
+end
+
+-- A branch of a policy (scripts/access): equal to one value, and not in the columns of the branches before.
+local function add_branch(b, prefix, branch)
+  if branch.column then
+    b:add((" AND %s%s = ?"):format(prefix, name(branch.column)), branch.value)
+  end
+  for _, except in ipairs(branch.except or {}) do
+    local column = prefix .. name(except.column)
+    b:add((" AND (%s IS NULL OR "):format(column))
+    b:add_list(column .. " NOT IN (%s))", except.values)
+  end
+end
+
+-- What comes after the last row of the page before, in the order of `sort`. NULL is the lowest value.
+local function add_after(b, sort, after, i)
+  local column, value = name(sort[i].column), after[i]
+  local last = i == #sort
+  if sort[i].descending then
+    if value == nil then
+      b:add(("(%s IS NULL"):format(column))
+    else
+      b:add(("(%s < ? OR %s IS NULL"):format(column, column), value)
+      if not last then
+        b:add((" OR %s = ?"):format(column), value)
+      end
+    end
+  else
+    if value == nil then
+      b:add(("(%s IS NOT NULL"):format(column))
+      if not last then
+        b:add((" OR %s IS NULL"):format(column))
+      end
+    else
+      b:add(("(%s > ?"):format(column), value)
+      if not last then
+        b:add((" OR %s = ?"):format(column), value)
+      end
+    end
+  end
+  if last then
+    b:add ")"
+    return
+  end
+  b:add ") AND ("
+  if value == nil then
+    b:add(sort[i].descending and "" or ("%s IS NOT NULL OR "):format(column))
+  else
+    b:add(sort[i].descending and ("%s < ? OR %s IS NULL OR "):format(column, column) or ("%s > ? OR "):format(column), value)
+  end
+  add_after(b, sort, after, i + 1)
+  b:add ")"
+end
+
+--- A page of records: the merge of one ordered scan for each branch of the policy, cut at the limit.
+---@param entity table
+---@param query table `branches`, `conditions`, `sort` ({ column, descending } …, id last), `after` (values of the last row), `limit`
+---@return string text, any[] params, integer n
+function sql.list(entity, query)
+  local b = builder()
+  for i, branch in ipairs(query.branches) do
+    b:add(i > 1 and " UNION ALL " or "")
+    b:add(("SELECT %s FROM %s WHERE TRUE"):format(all_columns(entity), name(entity.name)))
+    add_branch(b, "", branch)
+    for _, condition in ipairs(query.conditions) do
+      add_condition(b, "", condition)
+    end
+    if query.after then
+      b:add " AND "
+      add_after(b, query.sort, query.after, 1)
+    end
+  end
+  local order = {}
+  for i, key in ipairs(query.sort) do
+    order[i] = name(key.column) .. (key.descending and " DESC" or "")
+  end
+  b:add(" ORDER BY " .. table.concat(order, ", "))
+  b:add(" LIMIT ?", query.limit)
+  return b:done()
+end
+
+--- Groups, counts and sums under a policy.
+---@param entity table
+---@param query table `branches`, `conditions`, `by` ({ column, reference = { entity, column, branches } | nil } …), `sum` (columns), `limit`
+---@return string text, any[] params, integer n columns: by …, count, sum …
+function sql.summary(entity, query)
+  local b = builder()
+  local outer, groups = {}, {}
+  for i in ipairs(query.by) do
+    groups[i] = "b" .. i
+    outer[#outer + 1] = "b" .. i
+  end
+  outer[#outer + 1] = "count(*)"
+  for i in ipairs(query.sum) do
+    outer[#outer + 1] = ("sum(s%d)"):format(i)
+  end
+  b:add(("SELECT %s FROM ("):format(table.concat(outer, ", ")))
+  for i, branch in ipairs(query.branches) do
+    local inner = {}
+    for j, by in ipairs(query.by) do
+      inner[#inner + 1] = by.reference and ("r%d.%s AS b%d"):format(j, name(by.reference.column), j)
+        or ("t.%s AS b%d"):format(name(by.column), j)
+    end
+    for j, column in ipairs(query.sum) do
+      inner[#inner + 1] = ("t.%s AS s%d"):format(name(column), j)
+    end
+    inner[#inner + 1] = "1 AS one"
+    b:add(i > 1 and " UNION ALL " or "")
+    b:add(("SELECT %s FROM %s AS t"):format(table.concat(inner, ", "), name(entity.name)))
+    for j, by in ipairs(query.by) do
+      if by.reference then
+        b:add((" LEFT JOIN %s AS r%d ON r%d.id = t.%s AND (FALSE"):format(name(by.reference.entity), j, j, name(by.column)))
+        for _, reachable in ipairs(by.reference.branches) do
+          b:add " OR (TRUE"
+          add_branch(b, ("r%d."):format(j), reachable)
+          b:add ")"
+        end
+        b:add ")"
+      end
+    end
+    b:add " WHERE TRUE"
+    add_branch(b, "t.", branch)
+    for _, condition in ipairs(query.conditions) do
+      add_condition(b, "t.", condition)
+    end
+  end
+  b:add ")"
+  if #groups > 0 then
+    b:add((" GROUP BY %s ORDER BY %s"):format(table.concat(groups, ", "), table.concat(groups, ", ")))
+  end
+  b:add(" LIMIT ?", query.limit)
+  return b:done()
+end
+
+return sql
