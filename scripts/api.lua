@@ -5,7 +5,6 @@ local assignments = require "assignments"
 local clock = require "core.clock"
 local context = require "context"
 local decisions = require "decisions"
-local entity_of = setmetatable({}, { __mode = "k" }) -- which entity a record given to a plugin is of
 local imports = require "imports"
 local json = require "core.json"
 local log = require "core.log"
@@ -68,34 +67,20 @@ local function duration(text)
   return math.tointeger(tonumber(count)) * units_ms[unit]
 end
 
-local function known(entity, record)
-  if record then
-    entity_of[record] = entity.name
-  end
-  return record
-end
-
 local function id_of(entity, record)
-  if type(record) == "table" then
-    if entity_of[record] and entity_of[record] ~= entity.name then
-      error(("this is a record of %s, not of %s"):format(entity_of[record], entity.name), 3)
-    end
-    return record.id
+  if type(record) ~= "table" then
+    return record
   end
-  return record
+  local of = records.entity_of(record)
+  if of and of ~= entity then
+    error(("this is a record of %s, not of %s"):format(of.name, entity.name), 3)
+  end
+  return record.id
 end
 
 -- What the actor may see of a record that was just changed.
 local function shown(entity, whole)
-  local visible = policies.visible(entity, context.current().actor, whole)
-  if visible == true then
-    return known(entity, whole)
-  end
-  local part = { id = whole.id, version = whole.version }
-  for name in pairs(visible or {}) do
-    part[name] = whole[name]
-  end
-  return known(entity, part)
+  return records.masked(entity, whole, policies.visible(entity, context.current().actor, whole))
 end
 
 local function conditions_of(where)
@@ -116,22 +101,18 @@ local methods = {}
 
 --- The record with that id, as far as the actor may see it, or nil.
 function methods.get(entity, sealed)
-  return known(entity, (records.get(entity, id_of(entity, sealed))))
+  return (records.get(entity, id_of(entity, sealed)))
 end
 
 --- The first record whose fields equal these, or nil.
 function methods.find(entity, where)
-  return known(entity, query.records(entity, conditions_of(where), nil, 1)[1])
+  return query.records(entity, conditions_of(where), nil, 1)[1]
 end
 
 --- Records: `{ where = { ["score.ge"] = 80 }, sort = "-score", limit = 50 }`; at most 1,000.
 function methods.list(entity, spec)
   spec = spec or {}
-  local found = query.records(entity, conditions_of(spec.where), spec.sort, math.min(spec.limit or 50, 1000))
-  for _, record in ipairs(found) do
-    known(entity, record)
-  end
-  return found
+  return query.records(entity, conditions_of(spec.where), spec.sort, math.min(spec.limit or 50, 1000))
 end
 
 function methods.create(entity, input)
@@ -215,7 +196,7 @@ local function services(plugin, after)
 
   --- Takes a seat by a selector (`unit:CODE`, `position:CODE`); returns the position's record, or nil.
   function mill.assign(selector, record)
-    return assignments.assign(selector, record, record and entity_of[record])
+    return assignments.assign(selector, record)
   end
 
   --- The time of this unit of work, RFC 3339.
@@ -285,8 +266,5 @@ end
 function api.for_tests(plugin)
   return frozen("mill", services(plugin, settled))
 end
-
---- Tells the API which entity a record is of, before it is handed to a plugin.
-api.known = known
 
 return api

@@ -18,9 +18,8 @@ local MAX_FIGURES = 50
 --- the one that has taken fewest by this selector, and of those the one whose turn was longest ago.
 ---@param selector string `unit:CODE` (the unit and all below it) or `position:CODE`
 ---@param subject table the record that is assigned
----@param entity_name string|nil
 ---@return table|nil position a record, or nil when nobody is there
-function assignments.assign(selector, subject, entity_name)
+function assignments.assign(selector, subject)
   local kind, code = tostring(selector):match("^(%l+):(.+)$")
   local text = kind and people_sql.seats[kind]
   if not text then
@@ -34,12 +33,12 @@ function assignments.assign(selector, subject, entity_name)
     figures[i] = { position = id.seal(seats[i][1]), taken = seats[i][2] }
   end
   local position = seats[1] and seats[1][1]
-  local txn = context.txn(ctx)
+  local txn, entity = context.txn(ctx), records.entity_of(subject)
   if position then
     store.run(people_sql.take_seat, selector, position, id.new())
   end
-  store.run(people_sql.add_assignment, id.new(), ctx.at, txn, selector, position, entity_name,
-    subject and subject.id and id.open(subject.id), json.encode { candidates = #seats, seats = figures })
+  store.run(people_sql.add_assignment, id.new(), ctx.at, txn, selector, position, entity and entity.name,
+    entity and id.open(subject.id), json.encode { candidates = #seats, seats = figures })
   return position and records.load(registry.get "position", position) or nil
 end
 

@@ -149,6 +149,11 @@ function decisions.finish()
   end
 end
 
+-- Facts are plain values, which can be written down; an amount is its text.
+local function fact_value(value)
+  return type(value) == "userdata" and tostring(value) or value
+end
+
 -- Follows a fact's path from the subject. Facts are read as the system; what is shown later is masked by the reader.
 local function gather(fact, subject)
   local record = subject
@@ -157,7 +162,7 @@ local function gather(fact, subject)
     if value == nil then
       return nil
     elseif i == #fact.path then
-      return type(value) == "userdata" and tostring(value) or value
+      return fact_value(value)
     end
     record = records.get(registry.get(step.field.to), value)
     if not record then
@@ -179,7 +184,7 @@ function decisions.decide(name, subject)
   local decision = decisions.by_name[name] or error(("there is no decision %s"):format(tostring(name)), 0)
   local ctx = context.current()
   local facts = {}
-  local entity = decision.facts[1] and registry.get(decision.facts[1].entity)
+  local entity = records.entity_of(subject)
   context.as(context.system, nil, function()
     for _, fact in ipairs(decision.facts) do
       facts[fact.name] = gather(fact, subject)
@@ -188,7 +193,7 @@ function decisions.decide(name, subject)
   local outcome, r = decision.run(facts)
   if store.writes() then
     store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(), context.txn(ctx), entity and entity.name,
-      subject.id and id.open(subject.id), json.encode(facts), json.encode(outcome), r, explain(decision, r),
+      entity and id.open(subject.id), json.encode(facts), json.encode(outcome), r, explain(decision, r),
       ctx.cause.kind, ctx.cause.id, generation.hash)
   end
   return outcome

@@ -89,7 +89,7 @@ function problem.render(self, language, request_id)
     }
   end
   return {
-    type = "urn:tidemill:problem:" .. self.code, title = i18n.say(self.title, language), status = self.status,
+    type = "urn:tidemill:problem:" .. (self.code:gsub("_", "-")), title = i18n.say(self.title, language), status = self.status,
     detail = self.detail and i18n.say(self.detail, language) or nil, errors = errors, request = request_id,
   }
 end

@@ -24,6 +24,7 @@ return {
   ["detail.move"]            = { en = "{move} is possible from {from}, not from {state}", zh = "{move} 只能在 {from} 状态执行，当前为 {state}" },
   ["detail.archived"]        = { en = "the record is archived", zh = "记录已归档" },
   ["detail.retry"]           = { en = "nothing was changed; send it again", zh = "未做任何更改，请重新发送" },
+  ["detail.media_type"]      = { en = "send the header Content-Type: application/json", zh = "请发送请求头 Content-Type: application/json" },
   ["detail.methods"]         = { en = "possible here: {methods}", zh = "此处可用：{methods}" },
 
   -- faults of a body

@@ -78,7 +78,8 @@ static bool size_byte(struct http_chunks *chunks, char c)
 {
 	int digit = hex_digit(c);
 
-	if (digit < 0 && chunks->digits > 0)
+	/* A tab is refused by the parser here, though RFC 9112 would bear it as it does a space. */
+	if (digit < 0 && chunks->digits > 0 && c != '\t')
 		return size_ends(chunks, c);
 	if (digit < 0 || ++chunks->digits > DIGITS_MOST)
 		return refuse(chunks, 400, "A chunk's size is malformed.");

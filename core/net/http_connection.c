@@ -82,6 +82,8 @@ static void on_handle_closed(uv_handle_t *handle)
 	server->connection_count--;
 	buf_free(&connection->input);
 	free(connection);
+	if (server->accept_waits && !server->stopping)
+		http_connection_accept(server);
 	http_server_settle(server);
 }
 
@@ -238,14 +240,15 @@ static size_t take(struct http_connection *connection, const char *data, size_t 
 		if (used == 0)
 			return at;
 	}
-	connection->yields = at < len && connection->phase == HTTP_IDLE;
+	connection->yields = at < len && (connection->phase == HTTP_IDLE ||
+						 connection->phase == HTTP_BODY_COMES);
 	return at;
 }
 
 /* The client will send no more: what it has sent whole is answered, what it left open cannot be. */
 static void settle_end(struct http_connection *connection)
 {
-	if (connection->phase == HTTP_LINGER || (is_idle(connection) && !connection->yields))
+	if (connection->phase == HTTP_LINGER || is_idle(connection))
 		http_connection_close(connection);
 	else if (connection->phase == HTTP_HEAD_COMES || connection->phase == HTTP_BODY_COMES)
 		refuse(connection, connection->input.data,
@@ -279,7 +282,7 @@ static void connection_turn(struct http_connection *connection, const char *data
 	connection->turning = true;
 	connection->yields = false;
 	take_input(connection, data, len);
-	if (connection->ended)
+	if (connection->ended && !connection->yields)
 		settle_end(connection);
 	connection->turning = false;
 
@@ -405,6 +408,7 @@ void http_connection_accept(struct http_server *server)
 {
 	struct http_connection *connection = calloc(1, sizeof *connection);
 
+	server->accept_waits = connection == NULL;
 	if (connection == NULL)
 		return;
 	connection->server = server;

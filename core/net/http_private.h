@@ -80,6 +80,7 @@ struct http_server {
 	unsigned open_handles;
 	int port;
 	bool stopping;
+	bool accept_waits; /* for memory: libuv listens again only after an accept */
 	void (*stopped)(void *data);
 	void *stopped_data;
 	uint64_t next_id;

@@ -318,13 +318,7 @@ function query.records(entity, conditions, sort, limit)
     local text, params, n = sql.list(entity, spec)
     for i, row in ipairs(store.query(text, table.unpack(params, 1, n))) do
       local record = records.from_row(entity, row)
-      local visible = policies.visible(entity, actor, record)
-      if visible ~= true then
-        for name in pairs(record) do
-          record[name] = visible[name] and record[name] or nil
-        end
-      end
-      found[i] = record
+      found[i] = records.masked(entity, record, policies.visible(entity, actor, record))
     end
   end
   return found

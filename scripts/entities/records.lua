@@ -19,12 +19,25 @@ local records = {}
 
 local COMMON = #registry.common
 
+-- A record knows which entity it is of by its metatable.
+local function of(entity, record)
+  entity.record_metatable = entity.record_metatable or { __name = "record", __metatable = false, entity = entity }
+  return setmetatable(record, entity.record_metatable)
+end
+
+--- The entity that a record is of, or nil for other tables.
+---@return table|nil
+function records.entity_of(record)
+  local metatable = type(record) == "table" and debug.getmetatable(record)
+  return metatable and metatable.entity or nil
+end
+
 --- A record from a row of sql.get.
 function records.from_row(entity, row)
-  local record = {
+  local record = of(entity, {
     id = id.seal(row[1]), version = row[2], created_at = clock.format(row[3]), changed_at = clock.format(row[4]),
     archived_at = row[5] and clock.format(row[5]) or nil,
-  }
+  })
   local at = COMMON + 1
   for _, field in ipairs(entity.fields) do
     if row[at] ~= nil and not field.kind.secret then
@@ -90,11 +103,20 @@ function records.get(entity, sealed)
   elseif visible == true then
     return record, visible, inner
   end
-  local shown = {}
-  for name in pairs(visible) do
+  return records.masked(entity, record, visible), visible, inner
+end
+
+--- A copy of a record with only the fields in `visible`.
+---@param visible table|true|nil nil: only id and version
+function records.masked(entity, record, visible)
+  if visible == true then
+    return record
+  end
+  local shown = of(entity, { id = record.id, version = record.version })
+  for name in pairs(visible or {}) do
     shown[name] = record[name]
   end
-  return shown, visible, inner
+  return shown
 end
 
 -- What a fault is called: a reference to a record that the actor may not see is as unknown as one that is not there.
@@ -257,7 +279,7 @@ function records.create(entity, input)
     forbidden()
   end
   local columns, values, faults = read_input(entity, input, actor, { state = true })
-  local record = {}
+  local record = of(entity, {})
   for name, value in pairs(values) do
     if value ~= json.null then
       record[name] = value
@@ -346,8 +368,8 @@ local function write(ctx, entity, inner, before, after, kind, change)
   return after
 end
 
-local function copy(record)
-  local made = {}
+local function copy(entity, record)
+  local made = of(entity, {})
   for key, value in pairs(record) do
     made[key] = value
   end
@@ -373,7 +395,7 @@ end
 
 local function apply(entity, inner, before, actor, input, options)
   local columns, values, faults = read_input(entity, input, actor, options)
-  local after = copy(before)
+  local after = copy(entity, before)
   for name, value in pairs(values) do
     after[name] = value ~= json.null and value or nil
   end
@@ -443,7 +465,7 @@ end
 function records.archive(entity, sealed)
   local inner, before = find_to_change(entity, sealed, "archive")
   local ctx = context.current()
-  local after = copy(before)
+  local after = copy(entity, before)
   after.archived_at = clock.format(ctx.at)
   return write(ctx, entity, inner, before, after, "archived", {
     columns = { "archived_at" }, params = { ctx.at }, n = 1, old = { archived_at = json.null }, new = { archived_at = after.archived_at },

@@ -1,5 +1,6 @@
 -- scripts/http/request.lua: reads the parts of a request: path, query, cookies, body. Bad input raises a problem.
 
+local i18n = require "i18n"
 local json = require "core.json"
 local problem = require "problem"
 local text = require "core.text"
@@ -93,7 +94,7 @@ end
 function request.body(req, allow_empty)
   local kind = req.headers["content-type"]
   if kind and kind ~= "" and not kind:lower():find("^application/[%w%.%+%-]*json") then
-    error(problem.new(415, "media_type"), 0)
+    error(problem.new(415, "media_type", { detail = i18n.text "detail.media_type" }), 0)
   end
   if allow_empty and req.body == "" then
     return {}

@@ -1,7 +1,6 @@
 -- scripts/http/rest.lua: the routes that every entity has.
 
 local actions = require "actions"
-local api = require "api"
 local context = require "context"
 local decisions = require "decisions"
 local json = require "core.json"
@@ -149,7 +148,7 @@ function rest.act(entity, name)
     if not policies.allows(entity, name, context.current().actor, whole) then
       records.forbidden()
     end
-    local result = actions.get(entity, name).run(api.known(entity, record), body)
+    local result = actions.get(entity, name).run(record, body)
     rules.settle()
     if result == nil or (type(result) == "table" and result.id == record.id) then
       return answer_record(entity, inner, 200)

@@ -393,6 +393,7 @@ static void test_chunk_framing_is_held_to_its_grammar(void **state)
 		{"0x3\r\n", 400},
 		{"3g\r\n", 400},
 		{"3 \r\n", 400},
+		{"3\t;a\r\n", 400},
 		{"3\nabc", 400},
 		{"3\r\r\n", 400},
 		{"3;\r\n", 400},

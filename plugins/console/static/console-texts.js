@@ -44,6 +44,7 @@ const texts = {
   'lead.owner': ['With', '归属'],
   'lead.accept_by': ['Accept by', '接受期限'],
   'lead.created': ['Entered', '录入时间'],
+  'lead.mine': ['Offer it to me, whatever the routing says', '不经分配，直接分派给我'],
   'lead.save': ['Enter the lead', '录入线索'],
   'lead.cancel': ['Cancel', '取消'],
   'lead.accept': ['Accept', '接受'],

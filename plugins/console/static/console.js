@@ -323,14 +323,14 @@ async function lead_view(id) {
 // What there is to choose from; where this person may not see it, nothing.
 const choices = (path) => get(path).then((answer) => answer.data, () => []);
 
-// What an agent enters is for the agent's own position, what a manager enters begins in the manager's unit.
+// What is entered for nobody is routed; an agent may keep it for the own position.
 function lead_of(form) {
   const lead = {};
   for (const name of ['name', 'company', 'phone', 'email', 'source', 'region', 'product', 'score']) {
     const value = form.elements[name].value.trim();
     if (value !== '') lead[name] = name === 'score' && !Number.isNaN(Number(value)) ? Number(value) : value;
   }
-  if (!is('administrator', 'manager') && session.positions?.length > 0) lead.owner = session.positions[0];
+  if (form.elements.mine?.checked) lead.owner = session.positions[0];
   return lead;
 }
 
@@ -352,6 +352,8 @@ async function new_lead_view() {
       field('score', text('lead.score'), input({ inputmode: 'numeric' }), text('lead.score_hint')),
       field('source', text('lead.source'), input())),
     h('datalist', { id: 'regions' }, regions.map((region) => h('option', { value: region.code }, region.name))),
+    is('agent') && session.positions.length > 0 && h('label', { class: 'check' },
+      h('input', { type: 'checkbox', name: 'mine' }), text('lead.mine')),
     h('div', { class: 'act' }, send, h('a', { href: '#/leads' }, text('lead.cancel'))),
   ], text('lead.save'), async (sent) => {
     const { data } = await post('/lead', lead_of(sent));

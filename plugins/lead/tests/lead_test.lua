@@ -173,12 +173,22 @@ test("an agent changes what a lead is about and not whose it is", function()
   expect(request("t-east-agent", "DELETE", path).status):is(403)
 end)
 
-test("an agent enters a lead for the own position only", function()
+test("an agent names nobody but the own position as the owner of a new lead", function()
   local c = company()
 
   expect(enter("t-east-agent", { name = "Fair", owner = c.east_agent.id }).status):is(201)
   expect(enter("t-east-agent", { name = "Fair", owner = c.west_agent.id }).status):is(403)
-  expect(enter("t-east-agent", { name = "Fair" }).status):is(403)
+  expect(enter("t-east-agent", { name = "Fair", unit = c.west_team.id }).status):is(403)
+end)
+
+test("what an agent enters for nobody is routed, also to others", function()
+  local c = company()
+
+  local answer = enter("t-east-agent", { name = "Test call", region = "west", score = 90 })
+
+  expect(answer.status):is(201)
+  expect(within(mill.db.lead:find { name = "Test call" }.unit, c.west)):is(true)
+  expect(answer.body.data.name):is_nil()
 end)
 
 test("a manager enters a lead, and the routing decides where it goes", function()
