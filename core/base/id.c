@@ -4,8 +4,8 @@
 
 #include <stdatomic.h>
 
-/* The greatest id so far. Relaxed order is enough: the exchange alone makes ids unique and growing, and no
- * other data is published through it. */
+/* The greatest id so far. Relaxed order is enough: the exchange alone makes ids unique and growing,
+ * and no other data is published through it. */
 static _Atomic int64_t greatest;
 
 int64_t id_new(void)

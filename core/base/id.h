@@ -1,7 +1,8 @@
 /* core/base/id.h: inner ids, which grow with time.
  *
- * An id is the milliseconds since 2024-01-01 in its upper 42 bits and a sequence in the lower 21. Each is
- * greater than all that this process gave before, on whatever thread and whatever the clock does. */
+ * An id is the milliseconds since 2024-01-01 in its upper 42 bits and a sequence in the lower 21.
+ * Each is greater than all that this process gave before, on whatever thread and whatever the clock
+ * does. */
 #pragma once
 
 #include <stdint.h>

@@ -1,14 +1,15 @@
 /* core/net/http_server.h: HTTP/1.1 on one loop (RFC 9110, RFC 9112).
  *
- * A server belongs to one thread and its loop; several threads each have one on the same port (SO_REUSEPORT).
- * A request whose head and body have arrived whole is handed to `on_request` as an exchange. The owner answers it once, with
- * http_answer, on the same thread, at once or later; until then the request's memory does not move or change, so another
- * thread may read it meanwhile. The next request of a connection is parsed after the previous answer was
- * handed over. When the client has gone, http_answer still must be called and quietly drops the answer.
+ * A server belongs to one thread and its loop; several threads each have one on the same port
+ * (SO_REUSEPORT). A request whose head and body have arrived whole is handed to `on_request` as an
+ * exchange. The owner answers it once, with http_answer, on the same thread, at once or later;
+ * until then the request's memory does not move or change, so another thread may read it meanwhile.
+ * The next request of a connection is parsed after the previous answer was handed over. When the
+ * client has gone, http_answer still must be called and quietly drops the answer.
  *
- * Before http-parser sees a byte of a head, http_head.c has checked the whole head by the grammar of RFC 9112;
- * what it forbids is refused with 400 and a close. Refusals made here are problem+json documents (RFC 9457)
- * made by `on_refusal`. The program must ignore SIGPIPE. */
+ * Before http-parser sees a byte of a head, http_head.c has checked the whole head by the grammar
+ * of RFC 9112; what it forbids is refused with 400 and a close. Refusals made here are problem+json
+ * documents (RFC 9457) made by `on_refusal`. The program must ignore SIGPIPE. */
 #pragma once
 
 #include "base/err.h"
@@ -27,7 +28,7 @@ struct http_text {
 };
 
 struct http_header {
-	struct http_text name; /* lower case */
+	struct http_text name;  /* lower case */
 	struct http_text value; /* without blanks around */
 };
 
@@ -48,7 +49,8 @@ struct http_request {
 struct http_limits {
 	size_t target, head, body; /* bytes: 8 KiB, 32 KiB, 4 MiB */
 	unsigned headers;          /* 100 */
-	unsigned head_ms, body_ms, idle_ms, write_ms; /* 10 s, 30 s, 75 s, 30 s: for the whole of each */
+	/* For the whole of each: 10 s, 30 s, 75 s, 30 s. */
+	unsigned head_ms, body_ms, idle_ms, write_ms;
 	unsigned connections; /* of this server: 10,000; above it a connection is closed at once */
 };
 extern const struct http_limits http_default_limits;
@@ -69,33 +71,35 @@ struct http_answer {
 struct http_owner {
 	/* A whole request. */
 	void (*on_request)(void *owner, struct http_exchange *exchange);
-	/* Fills `body` (at most 1 KiB) with the problem document of a refusal made by the server itself. `reason` is an
-	 * English sentence; `request` may be NULL when nothing could be read. */
+	/* Fills `body` (at most 1 KiB) with the problem document of a refusal made by the server
+	 * itself, and returns its length. `reason` is an English sentence. */
 	size_t (*on_refusal)(void *owner, int status, const char *reason, const char *request_id,
 		char *body, size_t room);
-	/* After each answer has been written out or dropped: for the log and the metrics. `request` as above. */
+	/* After each answer has been written out or dropped: for the log and the metrics. Of a
+	 * refused head, `request` has an id, the client and what was understood; the rest is empty.
+	 */
 	void (*on_done)(void *owner, const struct http_request *request, int status, size_t bytes,
 		int64_t nanoseconds);
 	void *owner;
 };
 
-/* Listens on `host`:`port` (port 0 picks one; http_server_port tells which) and serves on `loop`. */
+/* Listens on `host`:`port` (port 0 picks one, http_server_port tells which), serves on `loop`. */
 int http_server_start(struct http_server **server, uv_loop_t *loop, const char *host, int port,
 	const struct http_limits *limits, const struct http_owner *owner, struct err *err);
 int http_server_port(const struct http_server *server);
 
 /* Stops listening, closes idle connections, lets requests in flight finish (each answer then says
- * `Connection: close`), and calls `stopped` when the last connection is gone, after which the server is freed. After
- * `grace_ms` what is left is cut; an exchange that has no answer by then outlives the server, and http_answer only
- * frees it. */
-void http_server_stop(struct http_server *server, unsigned grace_ms, void (*stopped)(void *data),
-	void *data);
+ * `Connection: close`), and calls `stopped` when the last connection is gone, after which the
+ * server is freed. After `grace_ms` what is left is cut; an exchange that has no answer by then
+ * outlives the server, and http_answer only frees it. */
+void http_server_stop(
+	struct http_server *server, unsigned grace_ms, void (*stopped)(void *data), void *data);
 
 const struct http_request *http_exchange_request(const struct http_exchange *exchange);
 /* A place for the owner's own pointer. */
 void http_exchange_set_data(struct http_exchange *exchange, void *data);
 void *http_exchange_data(const struct http_exchange *exchange);
 
-/* Hands the answer over; the exchange and its request are gone afterwards. HEAD sends no body but its
- * length. */
+/* Hands the answer over; the exchange and its request are gone afterwards. HEAD sends no body but
+ * its length. */
 void http_answer(struct http_exchange *exchange, const struct http_answer *answer);

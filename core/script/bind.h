@@ -1,8 +1,8 @@
 /* core/script/bind.h: the modules in C that trusted Lua reaches by `require "core.NAME"`.
  *
- * Each bind_ function is called once for a state, by the loader, and leaves the module's table on the stack.
- * Whatever a binding holds across a call that may raise a Lua error lies in a userdata, so that nothing leaks
- * when the error jumps. */
+ * Each bind_ function is called once for a state, by the loader, and leaves the module's table on
+ * the stack. Whatever a binding holds across a call that may raise a Lua error lies in a userdata,
+ * so that nothing leaks when the error jumps. */
 #pragma once
 
 #include "base/buf.h"
@@ -27,8 +27,10 @@ const unsigned char *bind_seal_key(lua_State *L);
 /* Pushes a userdata that holds an empty buffer and frees it when it is collected. */
 struct buf *bind_buf(lua_State *L);
 
-/* Pushes what a binding has written into `buf`, which stays as it is; raises when `buf` has failed. */
+/* Pushes what a binding has written into `buf`, which stays as it is; raises when `buf` has failed.
+ */
 void bind_push_buf(lua_State *L, struct buf *buf);
 
-/* If the value at `index` is a decimal, appends it as JSON (a string, or amount and currency) and returns true. */
+/* If the value at `index` is a decimal, appends it as JSON (a string, or amount and currency) and
+ * returns true. */
 bool bind_decimal_json(lua_State *L, int index, struct buf *out);

@@ -1,4 +1,5 @@
-/* core.decimal: exact decimals and money as Lua values. They never change, and never meet a float. */
+/* core.decimal: exact decimals and money as Lua values. They never change, and never meet a float.
+ */
 #include "script/bind.h"
 
 #include "text/decimal.h"
@@ -187,8 +188,8 @@ static void operands(lua_State *L, const struct value **a, const struct value **
 	if (strcmp((*a)->currency, (*b)->currency) != 0)
 		luaL_error(L, "decimals of two kinds: %s and %s", kind_name(*a), kind_name(*b));
 	if ((*a)->scale != (*b)->scale)
-		luaL_error(L, "decimals of two scales: %d and %d", (int)(*a)->scale,
-			(int)(*b)->scale);
+		luaL_error(
+			L, "decimals of two scales: %d and %d", (int)(*a)->scale, (int)(*b)->scale);
 }
 
 static int result(lua_State *L, bool fits, int64_t units, const struct value *like)
@@ -204,9 +205,11 @@ static int decimal_plus(lua_State *L)
 	const struct value *a;
 	const struct value *b;
 	int64_t units = 0;
+	bool fits;
 
 	operands(L, &a, &b);
-	return result(L, decimal_add(&units, a->units, b->units), units, a);
+	fits = decimal_add(&units, a->units, b->units);
+	return result(L, fits, units, a);
 }
 
 static int decimal_minus(lua_State *L)
@@ -214,9 +217,11 @@ static int decimal_minus(lua_State *L)
 	const struct value *a;
 	const struct value *b;
 	int64_t units = 0;
+	bool fits;
 
 	operands(L, &a, &b);
-	return result(L, decimal_sub(&units, a->units, b->units), units, a);
+	fits = decimal_sub(&units, a->units, b->units);
+	return result(L, fits, units, a);
 }
 
 static int decimal_times(lua_State *L)
@@ -224,19 +229,21 @@ static int decimal_times(lua_State *L)
 	int of = luaL_testudata(L, 1, value_type) != NULL ? 1 : 2;
 	const struct value *value = value_at(L, of);
 	int64_t units = 0;
+	bool fits;
 
 	if (!lua_isinteger(L, 3 - of))
 		return luaL_error(L, "a decimal can be multiplied by an integer only");
-	return result(
-		L, decimal_mul(&units, value->units, lua_tointeger(L, 3 - of)), units, value);
+	fits = decimal_mul(&units, value->units, lua_tointeger(L, 3 - of));
+	return result(L, fits, units, value);
 }
 
 static int decimal_negate(lua_State *L)
 {
 	const struct value *value = value_at(L, 1);
 	int64_t units = 0;
+	bool fits = decimal_sub(&units, 0, value->units);
 
-	return result(L, decimal_sub(&units, 0, value->units), units, value);
+	return result(L, fits, units, value);
 }
 
 static int decimal_less(lua_State *L)
@@ -259,8 +266,8 @@ static int decimal_less_equal(lua_State *L)
 	return 1;
 }
 
-/* Money of two currencies is never equal, and neither is something that is no decimal; a plain decimal against
- * money, or two scales, is a programmer's mistake. */
+/* Money of two currencies is never equal, and neither is something that is no decimal; a plain
+ * decimal against money, or two scales, is a programmer's mistake. */
 static int decimal_equal(lua_State *L)
 {
 	const struct value *a = luaL_testudata(L, 1, value_type);

@@ -30,8 +30,8 @@ static int hash_of_bytes(lua_State *L)
 	if (key == NULL)
 		key_len = 0;
 	else
-		luaL_argcheck(L, key_len >= 1 && key_len <= HASH_KEY_MAX, 2,
-			"a key has 1 to 64 bytes");
+		luaL_argcheck(
+			L, key_len >= 1 && key_len <= HASH_KEY_MAX, 2, "a key has 1 to 64 bytes");
 	hash_blake2b(out, key, key_len, bytes, len);
 	lua_pushlstring(L, (const char *)out, sizeof out);
 	return 1;

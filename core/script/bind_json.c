@@ -1,8 +1,8 @@
 /* core.json: between JSON and Lua values.
  *
- * null is `json.null`; an array is a table with the metatable `json.array_mt`, so that an empty one stays an
- * array; an object is a plain table. Written texts are canonical: the same value always gives the same bytes,
- * with the keys of objects in the order of their bytes. */
+ * null is `json.null`; an array is a table with the metatable `json.array_mt`, so that an empty one
+ * stays an array; an object is a plain table. Written texts are canonical: the same value always
+ * gives the same bytes, with the keys of objects in the order of their bytes. */
 #include "script/bind.h"
 
 #include "text/json_in.h"
@@ -124,8 +124,9 @@ static int json_decode(lua_State *L)
 	return 1;
 }
 
-/* Encoding. The keys of the objects that are being written lie in `keys` like on a stack, and the Lua strings
- * themselves on the Lua stack, where they are safe from whatever __tojson does to the table. */
+/* Encoding. The keys of the objects that are being written lie in `keys` like on a stack, and the
+ * Lua strings themselves on the Lua stack, where they are safe from whatever __tojson does to the
+ * table. */
 
 struct key {
 	const char *text;
@@ -147,8 +148,9 @@ static int writer_gc(lua_State *L)
 	return 0;
 }
 
-/* Pushes the writer that waits in the upvalue, or a new one. The upvalue stays empty until put_writer: when
- * encode runs within encode (by __tojson), or leaves by an error, nobody meets a writer in use. */
+/* Pushes the writer that waits in the upvalue, or a new one. The upvalue stays empty until
+ * put_writer: when encode runs within encode (by __tojson), or leaves by an error, nobody meets a
+ * writer in use. */
 static struct writer *take_writer(lua_State *L)
 {
 	struct writer *writer;
@@ -215,7 +217,8 @@ static void sort_keys(struct key *keys, size_t count)
 	}
 }
 
-/* Pushes the keys of the table on the Lua stack and appends them, sorted, to writer->keys; returns how many. */
+/* Pushes the keys of the table on the Lua stack and appends them, sorted, to writer->keys; returns
+ * how many. */
 static size_t collect_keys(lua_State *L, struct writer *writer, int table)
 {
 	size_t start = writer->keys.len;
@@ -277,7 +280,8 @@ static void write_array(lua_State *L, struct writer *writer, int table, unsigned
 		if (i > 1)
 			buf_putc(&writer->out, ',');
 		if (lua_rawgeti(L, table, i) == LUA_TNIL)
-			luaL_error(L, "JSON cannot hold an array with a hole at %I", (LUAI_UACINT)i);
+			luaL_error(
+				L, "JSON cannot hold an array with a hole at %I", (LUAI_UACINT)i);
 		write_value(L, writer, lua_gettop(L), level);
 		lua_pop(L, 1);
 	}
@@ -335,8 +339,8 @@ static void write_number(lua_State *L, struct writer *writer, int index)
 		luaL_error(L, "JSON cannot hold a number that is not finite");
 }
 
-/* Puts in place of the value at `index` what its metatable says that it is in JSON, as often as that has a
- * say itself. */
+/* Puts in place of the value at `index` what its metatable says that it is in JSON, as often as
+ * that has a say itself. */
 static void substitute(lua_State *L, int index)
 {
 	for (int i = 0; luaL_getmetafield(L, index, "__tojson") != LUA_TNIL; i++) {

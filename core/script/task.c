@@ -22,7 +22,7 @@ struct task *task_may_wait(lua_State *L, const char *who)
 	struct task *task = task_current(L);
 
 	if (task == NULL)
-		luaL_error(L, "%s cannot be used while loading", who);
+		luaL_error(L, "%s can be used in a task only, not while loading", who);
 	if (L != task->L)
 		luaL_error(L, "%s cannot wait here: it was called in an inner coroutine", who);
 	if (!lua_isyieldable(L))

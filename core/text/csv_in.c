@@ -13,8 +13,9 @@
 
 enum { CHUNK = 64 * 1024 };
 
-/* libcsv tells neither where a row began nor where it is. So it is fed one physical line at a time: a row can
- * end only where a line does, and then whatever it reports belongs to the line just fed. */
+/* libcsv tells neither where a row began nor where it is. So it is fed one physical line at a time:
+ * a row can end only where a line does, and then whatever it reports belongs to the line just fed.
+ */
 struct csv_in {
 	struct csv_parser parser;
 	int fd;
@@ -67,8 +68,7 @@ static int read_chunk(struct csv_in *in, struct err *err)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_set(
-				err, TM_EIO, "cannot read the file: %s", strerror(errno));
+			return err_set(err, TM_EIO, "cannot read the file: %s", strerror(errno));
 		if (n == 0)
 			break;
 		in->to += (size_t)n;
@@ -129,8 +129,8 @@ static bool is_blank(const unsigned char *text, size_t len)
 	return true;
 }
 
-/* libcsv stopped at `quote`. Inside a field that began without a quote, it stands for itself, and is fed once
- * more with strictness off. */
+/* libcsv stopped at `quote`. Inside a field that began without a quote, it stands for itself, and
+ * is fed once more with strictness off. */
 static bool take_bare_quote(struct csv_in *in, const char *quote)
 {
 	struct csv_parser *parser = &in->parser;

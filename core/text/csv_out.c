@@ -3,8 +3,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* An empty field is quoted because a row of a single one would be an empty line; blanks at the ends because
- * other readers drop them; a byte order mark because at the start of a file it is dropped. */
+/* An empty field is quoted because a row of a single one would be an empty line; blanks at the ends
+ * because other readers drop them; a byte order mark because at the start of a file it is dropped.
+ */
 static bool needs_quotes(const char *text, size_t len)
 {
 	if (len == 0 || text[0] == ' ' || text[0] == '\t' || text[len - 1] == ' ' ||

@@ -5,8 +5,8 @@
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS INT64_C(86400000)
 
-/* Both ways count years from 1 March, so that the leap day is the last of its year, and in eras of 400 years,
- * after which the calendar repeats (146,097 days). */
+/* Both ways count years from 1 March, so that the leap day is the last of its year, and in eras of
+ * 400 years, after which the calendar repeats (146,097 days). */
 int64_t date_to_days(struct date date)
 {
 	int64_t year = date.year - (date.month <= 2);
@@ -23,8 +23,8 @@ struct date date_from_days(int64_t days)
 	int64_t shifted = days + 719468;
 	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
 	int64_t day_of_era = shifted - era * 146097;
-	int64_t of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) /
-			 365;
+	int64_t of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	int64_t of_year = day_of_era - (365 * of_era + of_era / 4 - of_era / 100);
 	int64_t month = (5 * of_year + 2) / 153;
 	struct date date = {

@@ -12,7 +12,8 @@ static size_t count_digits(const char *text, size_t len)
 	return count;
 }
 
-/* Appends digits to a number that is kept negative, for there is one more negative number than positive. */
+/* Appends digits to a number that is kept negative, for there is one more negative number than
+ * positive. */
 static bool push_digits(int64_t *negative, const char *digits, size_t count)
 {
 	for (size_t i = 0; i < count; i++)

@@ -1,7 +1,8 @@
 /* core/text/decimal.h: exact decimal numbers: 64-bit units of 10^-scale.
  *
- * 12.50 with scale 2 is 1250 units. The scale is the field's, not the number's, and stays outside: every
- * number of a column has the same. Arithmetic that would not fit is refused, never wrapped. Any thread. */
+ * 12.50 with scale 2 is 1250 units. The scale is the field's, not the number's, and stays outside:
+ * every number of a column has the same. Arithmetic that would not fit is refused, never wrapped.
+ * Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,12 +19,12 @@ enum decimal_fault {
 	DECIMAL_OVERFLOW /* does not fit */
 };
 
-/* Reads `-12.50`: no plus sign, no exponent, no blanks, a digit on both sides of a point. `scale` is at most
- * DECIMAL_SCALE_MAX. */
+/* Reads `-12.50`: no plus sign, no exponent, no blanks, a digit on both sides of a point. `scale`
+ * is at most DECIMAL_SCALE_MAX. */
 enum decimal_fault decimal_parse(int64_t *units, const char *text, size_t len, unsigned scale);
 
-/* Writes the number with exactly `scale` digits after the point into `text` of DECIMAL_TEXT_MAX bytes, with a
- * NUL; returns its length. */
+/* Writes the number with exactly `scale` digits after the point into `text` of DECIMAL_TEXT_MAX
+ * bytes, with a NUL; returns its length. */
 size_t decimal_format(char *text, int64_t units, unsigned scale);
 
 /* Each returns false, and leaves `result` alone, when the result does not fit. */

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The scan knows just enough of JSON to tell where values begin. It need not be right about texts that are not
- * JSON: the parser stops at their first fault, and up to there the count is exact. */
+/* The scan knows just enough of JSON to tell where values begin. It need not be right about texts
+ * that are not JSON: the parser stops at their first fault, and up to there the count is exact. */
 struct scan {
 	const char *at;
 	const char *end;
@@ -92,10 +92,31 @@ static void scan_step(struct scan *scan)
 	scan->after_string = false;
 }
 
+/* NUL stands nowhere in JSON, but jansson takes one behind a number for the end of its own buffer,
+ * and reads on. */
+static int check_nul(const char *text, size_t len, struct json_fault *fault)
+{
+	const char *nul = memchr(text, '\0', len);
+	const char *line_start = text;
+	size_t line = 1;
+
+	if (nul == NULL)
+		return 0;
+	for (const char *at = text; at < nul; at++) {
+		if (*at == '\n') {
+			line_start = at + 1;
+			line++;
+		}
+	}
+	return fault_set(fault, "nul", line, (size_t)(nul - line_start) + 1, "a NUL byte");
+}
+
 int json_in_check(const char *text, size_t len, struct json_fault *fault)
 {
 	struct scan scan = {.at = text, .end = text + len, .line_start = text, .line = 1};
 
+	if (check_nul(text, len, fault) < 0)
+		return TM_EINVAL;
 	while (scan.at < scan.end) {
 		const char *from = scan.at;
 

@@ -61,8 +61,8 @@ void opaque_id_seal(char text[OPAQUE_ID_LEN], uint64_t id, const unsigned char k
 	}
 }
 
-int opaque_id_open(uint64_t *id, const char *text, size_t len,
-	const unsigned char key[OPAQUE_ID_KEY])
+int opaque_id_open(
+	uint64_t *id, const char *text, size_t len, const unsigned char key[OPAQUE_ID_KEY])
 {
 	uint64_t sealed = 0;
 

@@ -32,8 +32,8 @@ int seal_from_base64(void *bytes, size_t *bytes_len, const char *text, size_t le
 {
 	const char *end;
 
-	if (sodium_base642bin(bytes, seal_bytes_max(len), text, len, NULL, bytes_len, &end, VARIANT) !=
-		    0 ||
+	if (sodium_base642bin(
+		    bytes, seal_bytes_max(len), text, len, NULL, bytes_len, &end, VARIANT) != 0 ||
 		end != text + len)
 		return TM_EINVAL;
 	return 0;

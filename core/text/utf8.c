@@ -118,8 +118,8 @@ int utf8_lower(struct buf *out, const char *text, size_t len)
 	return rc;
 }
 
-/* Normal form C has at most three times as many UTF-16 units as the text had, and a unit takes at most three
- * bytes of UTF-8. */
+/* Normal form C has at most three times as many UTF-16 units as the text had, and a unit takes at
+ * most three bytes of UTF-8. */
 static int normalize_units(struct buf *out, const UNormalizer2 *nfc, UChar *units, int32_t count)
 {
 	UErrorCode status = U_ZERO_ERROR;

@@ -1,7 +1,7 @@
 /* core/text/utf8.h: texts as the server keeps them: UTF-8 by RFC 3629, without NUL.
  *
- * Whatever comes from outside is checked once by utf8_valid; the other functions here take valid text, and
- * report TM_EINVAL for any other. They hold no state. Any thread. */
+ * Whatever comes from outside is checked once by utf8_valid; the other functions here take valid
+ * text, and report TM_EINVAL for any other. They hold no state. Any thread. */
 #pragma once
 
 #include "base/buf.h"
@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How many bytes the code point at the start of `bytes` takes (1 to 4), or 0 when there is no valid one: cut
- * short, too long a form, a surrogate, above U+10FFFF. NUL counts as valid here. */
+/* How many bytes the code point at the start of `bytes` takes (1 to 4), or 0 when there is no valid
+ * one: cut short, too long a form, a surrogate, above U+10FFFF. NUL counts as valid here. */
 unsigned utf8_step(const char *bytes, size_t len);
 
 /* Whether the whole text is valid and holds no NUL. */
@@ -19,7 +19,8 @@ bool utf8_valid(const char *text, size_t len);
 /* The number of code points of a valid text. */
 size_t utf8_length(const char *text, size_t len);
 
-/* Appends the text in lower case, by Unicode's own rules and no language's. Returns 0, TM_EINVAL, TM_ENOMEM. */
+/* Appends the text in lower case, by Unicode's own rules and no language's. Returns 0, TM_EINVAL,
+ * TM_ENOMEM. */
 int utf8_lower(struct buf *out, const char *text, size_t len);
 
 /* Appends the text in normal form C. Returns 0, TM_EINVAL or TM_ENOMEM. */

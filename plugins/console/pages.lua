@@ -1,5 +1,5 @@
--- plugins/console/pages.lua: the files of the console. They are open: what they show comes by the HTTP API, with the
--- rights of whoever has signed in.
+-- plugins/console/pages.lua: the files of the console. They are open: what they show comes by the
+-- HTTP API, with the rights of whoever has signed in.
 
 mill.page "/" { file = "static/index.html" }
 mill.page "/console.css" { file = "static/console.css" }

@@ -128,10 +128,11 @@ static void test_each_fault_has_its_code(void **state)
 static void test_a_raw_nul_is_refused_wherever_it_stands(void **state)
 {
 	(void)state;
-	assert_code("\0", "syntax");
-	assert_code("[1]\0", "syntax");
-	assert_string_not_equal(code_of("\"a\0b\"", 5), "accepted");
-	assert_code("[\0]", "syntax");
+	assert_code("\0", "nul");
+	assert_code("[1]\0", "nul");
+	assert_code("123\0", "nul"); /* jansson 2.14 alone accepts these two */
+	assert_code("[1\0,2]", "nul");
+	assert_code("\"a\0b\"", "nul");
 }
 
 static void test_a_fault_says_where_and_does_not_repeat_the_text(void **state)
@@ -263,7 +264,8 @@ static void test_eight_mebibytes_of_brackets_are_refused_before_anything_is_buil
 
 static void test_no_cut_of_a_text_crashes(void **state)
 {
-	static const char text[] = "{\"a\":[1,2.5e3,\"\\ud83d\\ude00 \xe5\xae\xa2\",null],\"b\":{}}";
+	static const char text[] =
+		"{\"a\":[1,2.5e3,\"\\ud83d\\ude00 \xe5\xae\xa2\",null],\"b\":{}}";
 
 	(void)state;
 	for (size_t len = 0; len < sizeof text - 1; len++) {
@@ -305,8 +307,7 @@ static void test_broken_utf8_is_never_written(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++)
-		assert_int_equal(
-			json_out_string(&out, broken[i], strlen(broken[i])), TM_EINVAL);
+		assert_int_equal(json_out_string(&out, broken[i], strlen(broken[i])), TM_EINVAL);
 	buf_free(&out);
 }
 

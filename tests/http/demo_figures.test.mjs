@@ -55,7 +55,7 @@ test('counts by stage and region equal those of the files', async () => {
 
   const expected = ask(`SELECT lower(deal_stage), lower(regional_office), count(*)
     FROM pipeline JOIN teams USING (sales_agent) GROUP BY 1, 2`);
-  assert.equal(expected.length, 12);
+  assert.equal(expected.length, 10); // only the central region has prospects
   assert.deepEqual(sorted(shown), sorted(expected));
 });
 

@@ -164,7 +164,7 @@ export const number = (value) => new Intl.NumberFormat(locale()).format(value);
 // Amounts are exact texts; only their look is made here.
 export function amount(money, compact = false) {
   const style = { style: 'currency', currency: money.currency, currencyDisplay: 'narrowSymbol' };
-  const look = compact ? { notation: 'compact', maximumFractionDigits: 1 } : {};
+  const look = compact ? { notation: 'compact', maximumFractionDigits: 2 } : { trailingZeroDisplay: 'stripIfInteger' };
   return new Intl.NumberFormat(locale(), { ...style, ...look }).format(money.amount);
 }
 

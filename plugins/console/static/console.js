@@ -396,18 +396,8 @@ function customers_view() {
 
 // Pipeline
 
-// By region where this person may see a unit's parent, else by unit.
-async function sums() {
-  for (const by of ['unit.parent', 'unit']) {
-    try {
-      const { data } = await get(`/opportunity/summary?by=stage,${by}&count&sum=amount`);
-      return { by, data };
-    } catch (error) {
-      if (!(error instanceof Problem) || error.status !== 400 || by === 'unit') throw error;
-    }
-  }
-  return null;
-}
+// By region for those who may see what a unit is part of, else by unit.
+const group_by = () => (is('administrator', 'headquarters', 'manager') ? 'unit.parent' : 'unit');
 
 // Exact sums of amounts, as hundredths would be: by whole numbers, whatever the number of digits after the point.
 function add_up(amounts) {
@@ -421,6 +411,7 @@ function add_up(amounts) {
   return { amount: digits ? `${plain.slice(0, -digits)}.${plain.slice(-digits)}` : plain, currency: amounts[0].currency };
 }
 
+const has_money = (money) => money !== null && /[1-9]/.test(money.amount);
 const amounts_of = (groups) => groups.map((group) => group.sum.amount).filter((one) => one !== null);
 
 function tile(group, by, most) {
@@ -430,11 +421,12 @@ function tile(group, by, most) {
       h('strong', {}, unit ? name_slot('unit', unit) : text('pipeline.no_unit')),
       h('span', { class: 'figure', title: text('pipeline.count', { count: number(group.count) }) }, number(group.count))),
     bar(group.count / most),
-    group.sum.amount && h('p', { class: 'tile-sum' }, amount(group.sum.amount)));
+    has_money(group.sum.amount) && h('p', { class: 'tile-sum' }, amount(group.sum.amount)));
 }
 
 async function pipeline_view() {
-  const { by, data } = await sums();
+  const by = group_by();
+  const { data } = await get(`/opportunity/summary?by=stage,${by}&count&sum=amount`);
   const title = heading(text('pipeline.title'),
     h('span', { class: 'faint' }, text(by === 'unit.parent' ? 'pipeline.by_region' : 'pipeline.by_unit')));
   if (data.length === 0) return [title, h('div', { class: 'card' }, empty(text('pipeline.none'), text('pipeline.none_hint')))];
@@ -452,7 +444,7 @@ async function pipeline_view() {
     return h('section', { class: `lane is-${stage}`, 'aria-labelledby': `lane-${stage}` },
       h('header', {}, h('h2', { id: `lane-${stage}` }, text(`stage.${stage}`)),
         h('span', { class: 'figure' }, number(count)),
-        h('p', { class: 'faint' }, total && total.amount !== '0.00' ? amount(total, true) : ' ')),
+        h('p', { class: 'faint' }, has_money(total) && amount(total, true))),
       groups.length === 0 ? h('p', { class: 'faint' }, text('pipeline.empty'))
         : h('ul', {}, groups.map((group) => tile(group, by, most))));
   }))];

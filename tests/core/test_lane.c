@@ -1,0 +1,223 @@
+/* The lane: one at a time, people before bulk, a flush when nothing waits, and lost work again, alone. */
+#include "sched/lane.h"
+
+#include "base/err.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct job {
+	struct lane_work work; /* must be first */
+	char name;
+	bool waits; /* ends on a later turn of the loop */
+	int lost;   /* how often its group is still to be lost */
+};
+
+struct world {
+	uv_loop_t loop;
+	struct lane lane;
+	uv_idle_t later;
+	struct job *waiting;
+	struct job *group[16];
+	int group_size;
+	char story[128]; /* a letter for each run, '!' before one that is alone, '|' for each flush */
+	bool drained;
+};
+
+static void tell(struct world *world, const char *text)
+{
+	strncat(world->story, text, sizeof world->story - strlen(world->story) - 1);
+}
+
+static void end_later(uv_idle_t *idle)
+{
+	struct world *world = idle->data;
+	struct job *job = world->waiting;
+
+	world->waiting = NULL;
+	uv_idle_stop(idle);
+	lane_ran(&world->lane, &job->work);
+}
+
+static void run(void *owner, struct lane_work *work)
+{
+	struct world *world = owner;
+	struct job *job = (struct job *)work;
+
+	tell(world, work->alone ? (char[]){'!', job->name, 0} : (char[]){job->name, 0});
+	world->group[world->group_size++] = job;
+	if (job->waits) {
+		world->waiting = job;
+		uv_idle_start(&world->later, end_later);
+		return;
+	}
+	lane_ran(&world->lane, work);
+}
+
+static void flush(void *owner)
+{
+	struct world *world = owner;
+	struct job *group[16];
+	int count = world->group_size;
+	bool lost = false;
+
+	memcpy(group, world->group, sizeof group);
+	world->group_size = 0;
+	tell(world, "|");
+	for (int i = 0; i < count; i++)
+		if (group[i]->lost > 0 && count > 1)
+			lost = true;
+	for (int i = 0; lost && i < count; i++)
+		lane_again(&world->lane, &group[i]->work);
+}
+
+static void on_drained(void *owner)
+{
+	((struct world *)owner)->drained = true;
+}
+
+static void begin(struct world *world, unsigned limit, unsigned group_limit)
+{
+	struct lane_owner owner = {.run = run, .flush = flush, .owner = world};
+
+	*world = (struct world){0};
+	uv_loop_init(&world->loop);
+	uv_idle_init(&world->loop, &world->later);
+	world->later.data = world;
+	assert_int_equal(lane_init(&world->lane, &world->loop, limit, group_limit, &owner), 0);
+}
+
+static void end(struct world *world)
+{
+	lane_close(&world->lane, on_drained);
+	uv_run(&world->loop, UV_RUN_NOWAIT);
+	uv_close((uv_handle_t *)&world->later, NULL);
+	uv_run(&world->loop, UV_RUN_DEFAULT);
+	assert_true(world->drained);
+	assert_int_equal(uv_loop_close(&world->loop), 0);
+}
+
+static void test_what_waits_together_shares_one_flush(void **state)
+{
+	struct job jobs[] = {{.name = 'a'}, {.name = 'b'}, {.name = 'c'}};
+	struct world world;
+
+	(void)state;
+	begin(&world, 8, 8);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(lane_push(&world.lane, &jobs[i].work), 0);
+
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+
+	assert_string_equal(world.story, "abc|");
+	end(&world);
+}
+
+static void test_people_go_before_bulk(void **state)
+{
+	struct job jobs[] = {{.name = 'x', .work.bulk = true}, {.name = 'y', .work.bulk = true}, {.name = 'a'}};
+	struct world world;
+
+	(void)state;
+	begin(&world, 8, 8);
+	for (int i = 0; i < 3; i++)
+		lane_push(&world.lane, &jobs[i].work);
+
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+
+	assert_string_equal(world.story, "axy|");
+	end(&world);
+}
+
+static void test_a_group_is_bounded(void **state)
+{
+	struct job jobs[] = {{.name = 'a'}, {.name = 'b'}, {.name = 'c'}, {.name = 'd'}, {.name = 'e'}};
+	struct world world;
+
+	(void)state;
+	begin(&world, 8, 2);
+	for (int i = 0; i < 5; i++)
+		lane_push(&world.lane, &jobs[i].work);
+
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+
+	assert_string_equal(world.story, "ab|cd|e|");
+	end(&world);
+}
+
+static void test_the_next_begins_only_when_the_one_before_has_run(void **state)
+{
+	struct job jobs[] = {{.name = 'a', .waits = true}, {.name = 'b'}};
+	struct world world;
+
+	(void)state;
+	begin(&world, 8, 8);
+	lane_push(&world.lane, &jobs[0].work);
+	lane_push(&world.lane, &jobs[1].work);
+
+	while (strchr(world.story, '|') == NULL) {
+		if (world.waiting != NULL)
+			assert_string_equal(world.story, "a");
+		uv_run(&world.loop, UV_RUN_NOWAIT);
+	}
+
+	assert_string_equal(world.story, "ab|");
+	end(&world);
+}
+
+static void test_a_lost_group_runs_again_each_alone_in_its_order(void **state)
+{
+	struct job jobs[] = {{.name = 'a'}, {.name = 'b', .lost = 1}, {.name = 'c'}};
+	struct world world;
+
+	(void)state;
+	begin(&world, 8, 8);
+	for (int i = 0; i < 3; i++)
+		lane_push(&world.lane, &jobs[i].work);
+	jobs[1].lost = 1;
+
+	for (int i = 0; i < 3; i++) {
+		uv_run(&world.loop, UV_RUN_NOWAIT);
+		jobs[1].lost = 0;
+	}
+
+	assert_memory_equal(world.story, "abc|!a!b!c|", strlen("abc|!a"));
+	assert_non_null(strstr(world.story, "!a!b!c"));
+	end(&world);
+}
+
+static void test_a_full_lane_refuses(void **state)
+{
+	struct job jobs[] = {{.name = 'a'}, {.name = 'b'}, {.name = 'c'}};
+	struct world world;
+
+	(void)state;
+	begin(&world, 2, 8);
+
+	assert_int_equal(lane_push(&world.lane, &jobs[0].work), 0);
+	assert_int_equal(lane_push(&world.lane, &jobs[1].work), 0);
+	assert_int_equal(lane_push(&world.lane, &jobs[2].work), TM_EBUSY);
+
+	end(&world);
+	assert_string_equal(world.story, "ab|");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_waits_together_shares_one_flush),
+		cmocka_unit_test(test_people_go_before_bulk),
+		cmocka_unit_test(test_a_group_is_bounded),
+		cmocka_unit_test(test_the_next_begins_only_when_the_one_before_has_run),
+		cmocka_unit_test(test_a_lost_group_runs_again_each_alone_in_its_order),
+		cmocka_unit_test(test_a_full_lane_refuses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,358 @@
+/* What core.store and the passwords of core.hash promise to Lua. */
+#include "state_place.h"
+
+/* Makes the table `t` for the tests, in a unit of its own. */
+static void with_table(void)
+{
+	serve_lane("main.write = function()\n"
+		   "  store.run('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT UNIQUE) STRICT')\n"
+		   "  return { status = 200 } end");
+	write_well();
+	state_retire(here.state);
+	here.state = NULL;
+}
+
+static void assert_writes(const char *lua, const char *body)
+{
+	struct outcome out;
+
+	serve_lane(lua);
+	out = write_well();
+	assert_string_equal(out.body, body);
+}
+
+/* Queries. */
+
+static void test_values_come_back_as_they_went(void **state)
+{
+	(void)state;
+	serve("main.handle = function()\n"
+	      "  local rows, n = store.query('SELECT ?, ?, ?, ?, ?, ?, typeof(?), typeof(?)', "
+	      "nil,\n"
+	      "    true, math.mininteger, 0.1, 'a\\0b', store.blob('\\xff\\0'), store.blob(''), "
+	      "'')\n"
+	      "  local r = rows[1]\n"
+	      "  return said(n, r[1], r[2], r[3] == math.mininteger, r[4], #r[5],\n"
+	      "    r[6] == '\\xff\\0', r[7], r[8]) end");
+	assert_says("1 nil 1 true 0.1 3 true blob text");
+}
+
+static void test_many_rows_and_none(void **state)
+{
+	(void)state;
+	serve("local count = 'WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c\\n'\n"
+	      "  .. 'WHERE n < ?) SELECT n, NULL, n || \\'x\\' FROM c WHERE n <= ?'\n"
+	      "main.handle = function()\n"
+	      "  local rows, n = store.query(count, 5000, 5000)\n"
+	      "  local none, zero = store.query(count, 5, 0)\n"
+	      "  return said(n, #rows, rows[5000][1], rows[5000][2], rows[5000][3], #none, zero) "
+	      "end");
+	assert_says("5000 5000 5000 nil 5000x 0 0");
+}
+
+static void test_a_statement_may_have_more_parameters_than_the_task_has_room(void **state)
+{
+	(void)state;
+	serve("main.handle = function()\n"
+	      "  local values = {} for i = 1, 200 do values[i] = 'v' .. i end\n"
+	      "  local row = store.query('SELECT ' .. ('?,'):rep(199) .. '?',\n"
+	      "    table.unpack(values))[1]\n"
+	      "  return said(#row, row[1], row[200]) end");
+	assert_says("200 v1 v200");
+}
+
+static void test_what_cannot_be_stored_is_named(void **state)
+{
+	struct outcome out;
+
+	(void)state;
+	serve("main.handle = function() store.query('SELECT ?, ?', 1, {}) end");
+
+	out = handle();
+
+	assert_int_equal(out.rc, TM_ESCRIPT);
+	assert_tells(out.text, "main.lua:8: parameter 2: a table cannot be stored");
+}
+
+static void test_a_call_that_could_not_wait_is_refused(void **state)
+{
+	(void)state;
+	serve("main.handle = function()\n"
+	      "  local ask = function() store.query('SELECT 1') end\n"
+	      "  local _, sort = pcall(table.sort, { 1, 2 }, ask)\n"
+	      "  local _, inner = coroutine.resume(coroutine.create(ask))\n"
+	      "  local same = pcall(ask)\n"
+	      "  return said(sort:match('mill.db cannot wait here'),\n"
+	      "    inner:match('mill.db cannot wait here'), same) end");
+	assert_says("mill.db cannot wait here mill.db cannot wait here true");
+}
+
+static void test_a_reader_writes_nothing(void **state)
+{
+	(void)state;
+	with_table();
+	serve("main.handle = function()\n"
+	      "  return said(store.writes(), (pcall(store.run, 'INSERT INTO t VALUES (1, 2)'))) "
+	      "end");
+	assert_says("false false");
+}
+
+static void test_two_reads_of_a_task_see_the_same(void **state)
+{
+	(void)state;
+	with_table();
+	serve("main.handle = function()\n"
+	      "  return said(store.query('SELECT COUNT(*) FROM t')[1][1], store.position()) end");
+	assert_says("0 0");
+}
+
+/* Writing. */
+
+static void test_a_write_is_kept_with_its_changes_counted(void **state)
+{
+	(void)state;
+	with_table();
+	assert_writes("main.write = function()\n"
+		      "  local n = store.run(\"INSERT INTO t VALUES (1, 'x'), (2, 'y')\")\n"
+		      "  return said(n, store.run('UPDATE t SET b = b || ? WHERE a = ?', 'z', 2),\n"
+		      "    store.query('SELECT b FROM t WHERE a = 2')[1][1]) end",
+		"2 1 yz");
+}
+
+static void test_undo_takes_back_what_was_done_since_the_mark(void **state)
+{
+	(void)state;
+	with_table();
+	assert_writes("main.write = function()\n"
+		      "  local put = function(n) store.run('INSERT INTO t VALUES (?, ?)', n, n .. "
+		      "'') end\n"
+		      "  put(1) store.mark() put(2) store.mark() put(3) store.keep() store.undo()\n"
+		      "  store.mark() put(4) store.keep()\n"
+		      "  local rows = store.query('SELECT group_concat(a) FROM t')\n"
+		      "  return said(rows[1][1]) end",
+		"1,4");
+}
+
+static void test_a_unique_constraint_is_an_error_that_the_task_survives(void **state)
+{
+	(void)state;
+	with_table();
+	assert_writes("main.write = function()\n"
+		      "  store.run(\"INSERT INTO t VALUES (1, 'x')\")\n"
+		      "  local ok, e = pcall(store.run, \"INSERT INTO t VALUES (2, 'x')\")\n"
+		      "  return said(ok, e.store, e.code, e.message, e) end",
+		"false true unique t.b unique: t.b");
+}
+
+static void test_a_wrong_statement_is_an_invalid_one(void **state)
+{
+	(void)state;
+	serve("main.handle = function()\n"
+	      "  local ok, e = pcall(store.query, 'SELECT nowhere')\n"
+	      "  return said(ok, e.code, e.message:match('no such column')) end");
+	assert_says("false invalid no such column");
+}
+
+static void test_a_change_moves_the_position_and_undo_moves_it_back(void **state)
+{
+	(void)state;
+	assert_writes("main.write = function()\n"
+		      "  local add = function(n) store.append { txn = 1, entity = 'x', id = n,\n"
+		      "    version = 1, at = 1000, cause_kind = 'request', cause_id = 'r',\n"
+		      "    generation = 'g', body = '{}' } return store.position() end\n"
+		      "  local one = add(1) store.mark() local two = add(2) store.undo()\n"
+		      "  return said(one, two, store.position()) end",
+		"1 2 1");
+}
+
+static void test_a_change_without_a_field_is_refused_by_name(void **state)
+{
+	(void)state;
+	assert_writes("main.write = function()\n"
+		      "  return said(select(2, pcall(store.append, { txn = 1 }))) end",
+		"change.entity must be a string, not nil");
+}
+
+/* A write that finds no room on the disk, and goes on as if nothing had happened. */
+static const char fills_the_disk[] =
+	"main.write = function()\n"
+	"  store.query('PRAGMA max_page_count = 1')\n"
+	"  local _, e = pcall(store.run, \"INSERT INTO t VALUES (1, hex(zeroblob(1000000)))\")\n"
+	"  local _, again = pcall(store.query, 'SELECT 1')\n"
+	"  assert(again.code == e.code)\n"
+	"  return said(e.code) end";
+
+static void test_a_lost_unit_ends_the_task_whatever_lua_makes_of_it(void **state)
+{
+	struct outcome out;
+	int unit_rc = 0;
+
+	(void)state;
+	with_table();
+	serve_lane(fills_the_disk);
+
+	out = write_in_lane(false, &unit_rc);
+	assert_true(out.rc == TM_ELOST || out.rc == TM_EFULL);
+	assert_int_equal(out.status, 0);
+
+	out = write_in_lane(true, &unit_rc);
+	assert_int_equal(out.rc, TM_EFULL);
+	assert_true(out.text[0] != '\0');
+}
+
+static void test_a_task_after_a_lost_one_is_not_lost(void **state)
+{
+	int unit_rc = 0;
+
+	(void)state;
+	with_table();
+	serve_lane("local full = true\n"
+		   "main.write = function()\n"
+		   "  store.query('PRAGMA max_page_count = ' .. (full and 1 or 100000))\n"
+		   "  full = not full\n"
+		   "  store.run(\"INSERT INTO t VALUES (1, hex(zeroblob(1000000)))\")\n"
+		   "  return said('kept') end");
+
+	assert_true(write_in_lane(true, &unit_rc).rc == TM_EFULL);
+	assert_string_equal(write_well().body, "kept");
+}
+
+/* Passwords. */
+
+static void test_a_password_is_verified_by_its_hash_only(void **state)
+{
+	(void)state;
+	serve("main.handle = function()\n"
+	      "  local text = hash.password_hash('tide\\0mill')\n"
+	      "  return said(text:match('^$argon2id$v=19$m=19456,t=2,p=1'),\n"
+	      "    hash.password_verify(text, 'tide\\0mill'), hash.password_verify(text, 'tide'),\n"
+	      "    hash.password_verify('nonsense', 'x'),\n"
+	      "    hash.password_verify(('x'):rep(1000), 'x')) end");
+	assert_says("$argon2id$v=19$m=19456,t=2,p=1 true false false false");
+}
+
+static void test_other_tasks_run_while_a_password_is_hashed(void **state)
+{
+	struct outcome slow = {0}, quick = {0};
+
+	(void)state;
+	serve("local first = true\n"
+	      "main.handle = function()\n"
+	      "  local n = store.query('SELECT 1')[1][1]\n"
+	      "  if first then first = false hash.password_hash('x') end\n"
+	      "  return said(n + store.query('SELECT 1')[1][1]) end");
+
+	state_handle(here.state, &request, done, &slow);
+	state_handle(here.state, &request, done, &quick);
+	assert_int_equal(slow.calls, 0);
+	assert_int_equal(quick.calls, 1);
+	assert_string_equal(quick.body, "2");
+	uv_run(&here.loop, UV_RUN_DEFAULT);
+
+	assert_int_equal(slow.calls, 1);
+	assert_string_equal(slow.body, "2");
+}
+
+static void test_the_lane_hashes_no_password(void **state)
+{
+	(void)state;
+	assert_writes("main.write = function()\n"
+		      "  return said(select(2, pcall(hash.password_hash, 'x'))) end",
+		"password_hash belongs into handle: the lane never waits for it");
+}
+
+/* Two at once and 64 in the queue: the 67th is told to come again. */
+static void test_too_many_passwords_are_refused_as_busy(void **state)
+{
+	enum { ALL = 70, SERVED = 66 };
+	static struct outcome out[ALL];
+	int served = 0;
+
+	(void)state;
+	memset(out, 0, sizeof out);
+	serve("main.handle = function()\n"
+	      "  local ok, e = pcall(hash.password_hash, 'x')\n"
+	      "  return said(ok or e.busy and 'busy') end");
+	for (int i = 0; i < ALL; i++)
+		state_handle(here.state, &request, done, &out[i]);
+	for (int i = 0; i < ALL; i++)
+		assert_int_equal(out[i].calls, i < SERVED ? 0 : 1);
+	uv_run(&here.loop, UV_RUN_DEFAULT);
+
+	for (int i = 0; i < ALL; i++)
+		served += strcmp(out[i].body, "true") == 0;
+	assert_int_equal(served, SERVED);
+	assert_string_equal(out[SERVED].body, "busy");
+}
+
+/* One of several threads that want passwords hashed, each on a loop of its own. */
+struct rival {
+	pthread_t thread;
+	uv_loop_t loop;
+	struct state *state;
+	struct outcome out;
+};
+
+static void *run_rival(void *data)
+{
+	struct rival *rival = data;
+
+	for (int i = 0; i < 4; i++)
+		state_handle(rival->state, &request, done, &rival->out);
+	uv_run(&rival->loop, UV_RUN_DEFAULT);
+	state_retire(rival->state);
+	return NULL;
+}
+
+static void test_threads_take_turns_at_hashing(void **state)
+{
+	struct rival rivals[3] = {0};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(uv_loop_init(&rivals[i].loop), 0);
+		rivals[i].state = new_state("main.handle = function()\n"
+					    "  return said(#hash.password_hash('x') > 90) end",
+			&rivals[i].loop, NULL);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&rivals[i].thread, NULL, run_rival, &rivals[i]), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(rivals[i].thread, NULL);
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(rivals[i].out.calls, 4);
+		assert_string_equal(rivals[i].out.body, "true");
+		assert_int_equal(uv_loop_close(&rivals[i].loop), 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_values_come_back_as_they_went),
+		TEST(test_many_rows_and_none),
+		TEST(test_a_statement_may_have_more_parameters_than_the_task_has_room),
+		TEST(test_what_cannot_be_stored_is_named),
+		TEST(test_a_call_that_could_not_wait_is_refused),
+		TEST(test_a_reader_writes_nothing),
+		TEST(test_two_reads_of_a_task_see_the_same),
+		TEST(test_a_write_is_kept_with_its_changes_counted),
+		TEST(test_undo_takes_back_what_was_done_since_the_mark),
+		TEST(test_a_unique_constraint_is_an_error_that_the_task_survives),
+		TEST(test_a_wrong_statement_is_an_invalid_one),
+		TEST(test_a_change_moves_the_position_and_undo_moves_it_back),
+		TEST(test_a_change_without_a_field_is_refused_by_name),
+		TEST(test_a_lost_unit_ends_the_task_whatever_lua_makes_of_it),
+		TEST(test_a_task_after_a_lost_one_is_not_lost),
+		TEST(test_a_password_is_verified_by_its_hash_only),
+		TEST(test_other_tasks_run_while_a_password_is_hashed),
+		TEST(test_the_lane_hashes_no_password),
+		TEST(test_too_many_passwords_are_refused_as_busy),
+		TEST(test_threads_take_turns_at_hashing),
+	};
+
+	if (hash_start() != 0)
+		return 1;
+	return cmocka_run_group_tests_name("state and store", tests, NULL, NULL);
+}

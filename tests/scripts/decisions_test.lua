@@ -1,0 +1,126 @@
+-- tests/scripts/decisions_test.lua: unary tests, tables, decisions in Lua, and what is written down of them.
+
+local json = require "core.json"
+local purity = require "decisions.purity"
+local sandbox = require "core.sandbox"
+local tests = require "decisions.tests"
+
+local function matches(cell, value)
+  local expression = assert(tests.compile(cell, "fact"))
+  return assert(sandbox.load("local fact = ... return " .. expression, "=cell", { type = type }))(value)
+end
+
+test("a dash matches anything, nothing included", function()
+  expect(matches("-", 5)):is(true)
+  expect(matches("-", nil)):is(true)
+end)
+
+test("comparisons match numbers and texts of their own kind only", function()
+  expect(matches(">= 80", 80)):is(true)
+  expect(matches(">= 80", 79)):is(false)
+  expect(matches("< -1.5", -2)):is(true)
+  expect(matches('> "m"', "n")):is(true)
+  expect(matches(">= 80", "90")):is(false)
+  expect(matches("< 80", nil)):is(false)
+end)
+
+test("ranges are open or closed at each end", function()
+  expect(matches("[50..80)", 50)):is(true)
+  expect(matches("[50..80)", 80)):is(false)
+  expect(matches("(50..80]", 50)):is(false)
+  expect(matches("(50..80]", 80)):is(true)
+end)
+
+test("a list matches when one of it does", function()
+  expect(matches('"east", "north"', "north")):is(true)
+  expect(matches('"east", "north"', "west")):is(false)
+  expect(matches("< 10, [20..30], 99", 99)):is(true)
+end)
+
+test("not(…) matches what is there and is not listed", function()
+  expect(matches('not("east", "west")', "central")):is(true)
+  expect(matches('not("east", "west")', "east")):is(false)
+  expect(matches('not("east")', nil)):is(false)
+end)
+
+test("true, false and null are values", function()
+  expect(matches("true", true)):is(true)
+  expect(matches("false", nil)):is(false)
+  expect(matches("null", nil)):is(true)
+end)
+
+test("a cell that cannot be read says what was expected and where it stopped", function()
+  local _, fault = tests.compile(">= 80 abc", "fact")
+  expect(fault):has "abc"
+  _, fault = tests.compile(">> 80", "fact")
+  expect(fault):has "expected"
+  _, fault = tests.compile("[1..\"a\"]", "fact")
+  expect(fault):has "one kind"
+end)
+
+test("a text in a cell cannot become code", function()
+  expect(matches('"x) or os.exit() or (1"', "x) or os.exit() or (1")):is(true)
+end)
+
+test("a decision in Lua cannot change its facts", function()
+  local facts = purity.freeze { a = 1, deep = { b = 2 } }
+  expect(function() facts.a = 2 end):fails "cannot be changed"
+  expect(function() facts.deep.b = 3 end):fails "cannot be changed"
+end)
+
+test("a decision in Lua sees its facts in the order of their names", function()
+  local names = {}
+  for name in pairs(purity.freeze { c = 1, a = 2, b = 3 }) do
+    names[#names + 1] = name
+  end
+  expect(table.concat(names)):is "abc"
+end)
+
+test("a decision in Lua that uses something from outside is refused", function()
+  local outside = {}
+  expect(function()
+    purity.seal("bad", function() return outside end)
+  end):fails "outside"
+end)
+
+test("a decision in Lua reaches neither clock nor chance nor files", function()
+  local decide = purity.seal("d", function() return { os = type(os), io = type(io), random = type(math.random), mill = type(mill) } end)
+  expect(decide()):is { os = "nil", io = "nil", random = "nil", mill = "nil" }
+end)
+
+test("a decision is written down with facts, row, version and position", function()
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85 }
+  local list = request("hq", "GET", "/api/v1/lead/" .. lead.id .. "/decisions").body.data
+  expect(#list):is(1)
+  expect(list[1].facts):is { score = 85, region = "east", mode = null }
+  expect(list[1].row):is(5)
+  expect(#list[1].version):is(16)
+  expect(list[1].conditions[1]):is { fact = "score", test = ">= 80" }
+end)
+
+test("assignment spreads within one", function()
+  local taken = {}
+  for i = 1, 25 do
+    local lead = mill.db.lead:create { name = "x" .. i, region = "east", score = 85 }
+    taken[lead.owner] = (taken[lead.owner] or 0) + 1
+  end
+  local least, most = math.huge, 0
+  for _, count in pairs(taken) do
+    least, most = math.min(least, count), math.max(most, count)
+  end
+  expect(most - least <= 1):is_true()
+end)
+
+test("assignment gives nothing to a position that is not filled today", function()
+  local position = mill.db.position:find { code = "anna.snelling" }
+  mill.db.position:update(position, { to = "2020-01-01" })
+  expect(mill.assign("position:anna.snelling", nil)):is_nil()
+end)
+
+test("a selector that cannot be read is named", function()
+  expect(function() mill.assign("team:x", nil) end):fails "unit:CODE"
+end)
+
+test("canonical JSON has sorted keys", function()
+  expect(json.encode { b = 1, a = { d = 1, c = 2 } }):is '{"a":{"c":2,"d":1},"b":1}'
+end)

@@ -1,0 +1,95 @@
+-- tests/scripts/rules_test.lua: the order of rules, what a failing reaction does, and what an invariant does.
+
+local context = require "context"
+local rules = require "rules"
+
+-- Rules made for one test are taken away after it.
+local function with_rules(specs, run)
+  local saved = { list = rules.list, by_name = rules.by_name, invariants = rules.invariants, reactions = rules.reactions }
+  rules.list, rules.by_name, rules.invariants, rules.reactions = {}, {}, {}, {}
+  for i, spec in ipairs(specs) do
+    spec.title = { en = "test", zh = "测试" }
+    rules.declare("test.rule" .. i, spec, { name = "test", version = "1.0.0" }, "rules_test.lua:" .. i)
+  end
+  rules.finish()
+  local ok, fault = pcall(run)
+  for name, value in pairs(saved) do
+    rules[name] = value
+  end
+  if not ok then
+    error(fault, 0)
+  end
+end
+
+test("a reaction runs once for a record, however often the record was written", function()
+  local runs = 0
+  with_rules({ { on = "contact.changed", run = function() runs = runs + 1 end } }, function()
+    local contact = mill.db.contact:create { name = "a" }
+    context.current().net = { list = {}, by_key = {} }
+    local db = require("entities.records")
+    local entity = require("entities.registry").get "contact"
+    db.update(entity, contact.id, { name = "b" })
+    db.update(entity, contact.id, { name = "c" })
+    rules.settle()
+  end)
+  expect(runs):is(1)
+end)
+
+test("a reaction that fails is undone alone and fails nobody", function()
+  local later = 0
+  with_rules({
+    { on = "contact.created", run = function(contact)
+      mill.db.contact:update(contact, { phone = "123" })
+      error "broken"
+    end },
+    { on = "contact.created", run = function() later = later + 1 end },
+  }, function()
+    local contact = mill.db.contact:create { name = "kept" }
+    expect(contact.name):is "kept"
+    expect(contact.phone):is_nil()
+  end)
+  expect(later):is(1)
+end)
+
+test("an invariant that fails, fails the request", function()
+  with_rules({ { on = "contact.created", invariant = true, run = function()
+    error(mill.problem { field = "name", code = "never", message = { en = "never", zh = "不行" } })
+  end } }, function()
+    expect(function() mill.db.contact:create { name = "x" } end):fails(422)
+  end)
+end)
+
+test("an invariant also holds for what a reaction changes", function()
+  with_rules({
+    { on = "contact.created", run = function(contact) mill.db.contact:update(contact, { phone = "666" }) end },
+    { on = { "contact.created", "contact.changed" }, invariant = true, run = function(contact)
+      if contact.phone == "666" then
+        error(mill.problem { field = "phone", message = { en = "not this", zh = "不可" } })
+      end
+    end },
+  }, function()
+    local contact = mill.db.contact:create { name = "x" }
+    expect(contact.phone):is_nil()
+  end)
+end)
+
+test("rules run as the system, with the rule as their cause", function()
+  local cause
+  with_rules({ { on = "contact.created", run = function() cause = mill.cause() end } }, function()
+    mill.db.contact:create { name = "x" }
+  end)
+  expect(cause):is { kind = "rule", id = "test.rule1", version = "1.0.0" }
+end)
+
+test("reactions that set each other off come to an end", function()
+  with_rules({
+    { on = { "contact.created", "contact.changed" }, run = function(contact)
+      mill.db.contact:update(contact, { phone = tostring(#(contact.phone or "") + 1) })
+    end },
+    { on = { "contact.created", "contact.changed" }, run = function(contact)
+      mill.db.contact:update(contact, { email = (contact.phone or "0") .. "@example.com" })
+    end },
+  }, function()
+    expect(mill.db.contact:create { name = "x" }.email):is "1@example.com"
+  end)
+end)
