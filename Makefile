@@ -29,7 +29,7 @@ ifeq ($(origin KIND_$(VARIANT)),undefined)
 $(error VARIANT is empty, asan or tsan, not "$(VARIANT)")
 endif
 
-COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE -Icore $(KIND_$(VARIANT)) -fPIE -Wall -Wextra $(WERROR) \
+COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE -Icore -Itests $(KIND_$(VARIANT)) -fPIE -Wall -Wextra $(WERROR) \
 	$(PACKAGES_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LINK = $(CC) $(KIND_$(VARIANT)) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 LIBS = $(PACKAGES_LIBS) -lhttp_parser -lcsv -lpthread -lm

@@ -314,7 +314,12 @@ static void bring_seeds(struct server *server)
 static void listen_for_requests(struct server *server)
 {
 	struct err err;
+	int rc = http_port_check(server->host, server->port, &err);
 
+	if (rc != 0) {
+		fail(server, rc, err.text);
+		return;
+	}
 	for (int i = 0; i < server->worker_count; i++) {
 		struct worker_options options = {
 			.host = server->host,
@@ -325,8 +330,8 @@ static void listen_for_requests(struct server *server)
 			.ready = &server->ready,
 			.log_requests = server->options.settings->log_requests,
 		};
-		int rc = worker_start(&server->workers[i], &options, &err);
 
+		rc = worker_start(&server->workers[i], &options, &err);
 		server->first->workers[i] = NULL;
 		if (rc != 0) {
 			fail(server, rc, err.text);
@@ -516,17 +521,17 @@ int server_run(const struct server_options *options, struct err *err)
 	server->options = *options;
 	server->lock = -1;
 	server->worker_count = options->listens ? count_workers(options->settings) : 0;
-	rc = open_loop(server, &server->err);
+	rc = open_loop(server, err);
 	if (rc == 0) {
-		rc = open_all(server, &server->err);
+		rc = open_all(server, err);
 		if (rc == 0)
 			build_and_switch(server);
 		else
-			fail(server, rc, server->err.text);
+			fail(server, rc, err->text);
 		uv_run(&server->loop, UV_RUN_DEFAULT);
 		rc = server->rc;
+		*err = server->err;
 	}
-	*err = server->err;
 	report_start(server);
 	release(server);
 	return rc;

@@ -70,8 +70,9 @@ static void on_connection(uv_stream_t *listener, int rc)
 		http_connection_accept(listener->data);
 }
 
-/* The first address of `host` that a socket can be bound to; the socket, or a negative error. */
-static int bound_socket(const char *host, int port, struct err *err)
+/* The first address of `host` that a socket can be bound to, alone or together with others; the
+ * socket, or a negative error. */
+static int bound_socket(const char *host, int port, bool shared, struct err *err)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
@@ -92,7 +93,7 @@ static int bound_socket(const char *host, int port, struct err *err)
 		if (fd < 0)
 			continue;
 		if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-			setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 ||
+			(shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0) ||
 			bind(fd, at->ai_addr, at->ai_addrlen) < 0) {
 			rc = errno;
 			close(fd);
@@ -181,7 +182,7 @@ int http_server_start(struct http_server **started, uv_loop_t *loop, const char 
 	if (limits->head > HTTP_MAX_HEADER_SIZE)
 		return err_set(err, TM_EINVAL, "a head of more than %d bytes cannot be taken",
 			HTTP_MAX_HEADER_SIZE);
-	fd = bound_socket(host, port, err);
+	fd = bound_socket(host, port, true, err);
 	if (fd < 0)
 		return fd;
 	server = new_server(loop, limits, owner);
@@ -197,6 +198,16 @@ int http_server_start(struct http_server **started, uv_loop_t *loop, const char 
 			"cannot listen on %s:%d: %s", host, port, uv_strerror(rc));
 	}
 	*started = server;
+	return 0;
+}
+
+int http_port_check(const char *host, int port, struct err *err)
+{
+	int fd = bound_socket(host, port, false, err);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
 	return 0;
 }
 

@@ -88,6 +88,10 @@ int http_server_start(struct http_server **server, uv_loop_t *loop, const char *
 	const struct http_limits *limits, const struct http_owner *owner, struct err *err);
 int http_server_port(const struct http_server *server);
 
+/* Whether nobody listens there yet: with SO_REUSEPORT another program of the same owner could share
+ * the port unnoticed. To be asked before the first server of a program starts. */
+int http_port_check(const char *host, int port, struct err *err);
+
 /* Stops listening, closes idle connections, lets requests in flight finish (each answer then says
  * `Connection: close`), and calls `stopped` when the last connection is gone, after which the
  * server is freed. After `grace_ms` what is left is cut; an exchange that has no answer by then

@@ -71,8 +71,10 @@ static void flush(void *owner)
 	world->group_size = 0;
 	tell(world, "|");
 	for (int i = 0; i < count; i++)
-		if (group[i]->lost > 0 && count > 1)
+		if (group[i]->lost > 0) {
+			group[i]->lost--;
 			lost = true;
+		}
 	for (int i = 0; lost && i < count; i++)
 		lane_again(&world->lane, &group[i]->work);
 }
@@ -180,15 +182,10 @@ static void test_a_lost_group_runs_again_each_alone_in_its_order(void **state)
 	begin(&world, 8, 8);
 	for (int i = 0; i < 3; i++)
 		lane_push(&world.lane, &jobs[i].work);
-	jobs[1].lost = 1;
 
-	for (int i = 0; i < 3; i++) {
-		uv_run(&world.loop, UV_RUN_NOWAIT);
-		jobs[1].lost = 0;
-	}
+	uv_run(&world.loop, UV_RUN_NOWAIT);
 
-	assert_memory_equal(world.story, "abc|!a!b!c|", strlen("abc|!a"));
-	assert_non_null(strstr(world.story, "!a!b!c"));
+	assert_string_equal(world.story, "abc|!a!b!c|");
 	end(&world);
 }
 
