@@ -22,8 +22,8 @@ struct admin {
 	struct client *clients;
 };
 
-/* One connection: reads its line, runs the command, writes what comes. It lives until both its command is over and its
- * handle is closed. */
+/* One connection: reads its line, runs the command, writes what comes. It lives until both its
+ * command is over and its handle is closed. */
 struct client {
 	uv_pipe_t pipe;
 	struct admin *admin;
@@ -78,7 +78,8 @@ static void sent(uv_write_t *request, int status)
 	free(sending);
 }
 
-static void send_line(struct client *client, const char *key, const char *text, size_t len, bool last)
+static void send_line(
+	struct client *client, const char *key, const char *text, size_t len, bool last)
 {
 	struct sending *sending = calloc(1, sizeof *sending);
 	struct buf line = BUF_EMPTY;
@@ -116,8 +117,8 @@ static void command_over(void *data, const struct task_result *result)
 	struct client *client = data;
 
 	client->running = false;
-	send_line(client, result->rc == 0 ? "result" : "error", result->text.data != NULL ? result->text.data : "",
-		result->text.len, true);
+	send_line(client, result->rc == 0 ? "result" : "error",
+		result->text.data != NULL ? result->text.data : "", result->text.len, true);
 	client_free(client);
 }
 
@@ -133,7 +134,8 @@ static void run_line(struct client *client)
 			strlen("a line {\"command\":…,\"arguments\":{…}} is needed"), true);
 	} else {
 		client->running = true;
-		server_command(client->admin->server, command, arguments, strlen(arguments), on_text, command_over, client);
+		server_command(client->admin->server, command, arguments, strlen(arguments),
+			on_text, command_over, client);
 	}
 	free(arguments);
 	json_decref(order);
@@ -187,7 +189,8 @@ static void on_connection(uv_stream_t *listener, int status)
 		client_close(client);
 }
 
-int admin_start(struct admin **made, uv_loop_t *loop, const char *path, struct server *server, struct err *err)
+int admin_start(struct admin **made, uv_loop_t *loop, const char *path, struct server *server,
+	struct err *err)
 {
 	struct admin *admin = calloc(1, sizeof *admin);
 	mode_t mask;
@@ -259,8 +262,8 @@ static int send_all(int fd, const char *bytes, size_t len)
 }
 
 /* Takes one line of the answer. Returns 1 when more will follow. */
-static int take_line(const char *line, size_t len, void (*on_text_)(void *, const char *, size_t), void *data,
-	char **result, struct err *err)
+static int take_line(const char *line, size_t len, void (*on_text_)(void *, const char *, size_t),
+	void *data, char **result, struct err *err)
 {
 	struct json_fault fault;
 	json_t *answer = json_in_parse(line, len, &fault);
@@ -275,14 +278,16 @@ static int take_line(const char *line, size_t len, void (*on_text_)(void *, cons
 		*result = strdup(done);
 		rc = *result != NULL ? 0 : err_set(err, TM_ENOMEM, "no memory");
 	} else {
-		rc = err_set(err, TM_ESCRIPT, "%s", error != NULL ? error : "the server's answer cannot be read");
+		rc = err_set(err, TM_ESCRIPT, "%s",
+			error != NULL ? error : "the server's answer cannot be read");
 	}
 	json_decref(answer);
 	return rc;
 }
 
 int admin_call(const char *path, const char *command, const char *arguments,
-	void (*on_text_)(void *data, const char *text, size_t len), void *data, char **result, struct err *err)
+	void (*on_text_)(void *data, const char *text, size_t len), void *data, char **result,
+	struct err *err)
 {
 	struct buf bytes = BUF_EMPTY;
 	int fd = connect_to(path), rc = 1;
@@ -299,7 +304,8 @@ int admin_call(const char *path, const char *command, const char *arguments,
 		ssize_t n;
 
 		if (end != NULL) {
-			rc = take_line(bytes.data, (size_t)(end - bytes.data), on_text_, data, result, err);
+			rc = take_line(bytes.data, (size_t)(end - bytes.data), on_text_, data,
+				result, err);
 			buf_consume(&bytes, (size_t)(end - bytes.data) + 1);
 			continue;
 		}

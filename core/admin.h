@@ -1,7 +1,8 @@
-/* core/admin.h: DIR/admin.sock, by which the command line reaches a running server (0600: its owner only).
+/* core/admin.h: DIR/admin.sock, by which the command line reaches a running server (0600: its owner
+ * only).
  *
- * A client sends one line, {"command":"import","arguments":{…}}, and gets lines: {"text":"…"} while it goes on, and
- * last {"result":"…"} or {"error":"…"}. Both ends are here. */
+ * A client sends one line, {"command":"import","arguments":{…}}, and gets lines: {"text":"…"} while
+ * it goes on, and last {"result":"…"} or {"error":"…"}. Both ends are here. */
 #pragma once
 
 #include "base/err.h"
@@ -12,11 +13,13 @@
 
 struct admin;
 
-int admin_start(struct admin **admin, uv_loop_t *loop, const char *path, struct server *server, struct err *err);
+int admin_start(struct admin **admin, uv_loop_t *loop, const char *path, struct server *server,
+	struct err *err);
 /* Closes the listener and the connections that wait for nothing; `closed` when all are gone. */
 void admin_stop(struct admin *admin);
 
-/* The client's end, blocking: runs a command in the server that serves `path`. Returns 0 with the result in `result`,
- * TM_ENOENT when no server is there, TM_ESCRIPT with the error in `err`. */
+/* The client's end, blocking: runs a command in the server that serves `path`. Returns 0 with the
+ * result in `result`, TM_ENOENT when no server is there, TM_ESCRIPT with the error in `err`. */
 int admin_call(const char *path, const char *command, const char *arguments,
-	void (*on_text)(void *data, const char *text, size_t len), void *data, char **result, struct err *err);
+	void (*on_text)(void *data, const char *text, size_t len), void *data, char **result,
+	struct err *err);

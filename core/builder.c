@@ -18,19 +18,22 @@ struct source_list {
 	unsigned count;
 };
 
-static int add_source(
-	struct source_list *list, const char *root, const char *folder, const char *name, struct err *err)
+static int add_source(struct source_list *list, const char *root, const char *folder,
+	const char *name, struct err *err)
 {
 	unsigned i = list->count;
 	char *path, *to = list->names[i];
 
 	if (i == MAX_SOURCES)
-		return err_set(err, TM_EINVAL, "more than %d plugins and client packs", MAX_SOURCES - 2);
+		return err_set(
+			err, TM_EINVAL, "more than %d plugins and client packs", MAX_SOURCES - 2);
 	path = list->roots[i];
-	if (snprintf(to, sizeof list->names[i], "%s%s", folder, name) >= (int)sizeof list->names[i] ||
+	if (snprintf(to, sizeof list->names[i], "%s%s", folder, name) >=
+			(int)sizeof list->names[i] ||
 		snprintf(path, PATH_MAX, "%s/%s%s", root, folder, name) >= PATH_MAX)
 		return err_set(err, TM_EINVAL, "the name %s is too long", name);
-	list->sources[i] = (struct generation_source){.root = list->roots[i], .name = list->names[i]};
+	list->sources[i] =
+		(struct generation_source){.root = list->roots[i], .name = list->names[i]};
 	list->count++;
 	return 0;
 }
@@ -46,8 +49,8 @@ static void write_list(struct buf *json, const char *name, char **list)
 	buf_putc(json, ']');
 }
 
-static int read_sources(
-	const struct settings *settings, struct source_list *list, struct generation **gen, struct err *err)
+static int read_sources(const struct settings *settings, struct source_list *list,
+	struct generation **gen, struct err *err)
 {
 	struct buf json = BUF_EMPTY;
 	int rc;
@@ -57,14 +60,15 @@ static int read_sources(
 	buf_putc(&json, ',');
 	write_list(&json, "clients", settings->clients);
 	buf_putc(&json, '}');
-	rc = buf_text(&json) == NULL ? err_set(err, TM_ENOMEM, "no memory")
-				     : generation_read(gen, list->sources, list->count, json.data, err);
+	rc = buf_text(&json) == NULL
+		     ? err_set(err, TM_ENOMEM, "no memory")
+		     : generation_read(gen, list->sources, list->count, json.data, err);
 	buf_free(&json);
 	return rc;
 }
 
-int builder_read(
-	const struct settings *settings, const char *tests, struct generation **gen, struct err *err)
+int builder_read(const struct settings *settings, const char *tests, struct generation **gen,
+	struct err *err)
 {
 	struct source_list *list = calloc(1, sizeof *list);
 	int rc;
@@ -87,8 +91,8 @@ int builder_read(
 	return rc;
 }
 
-int builder_build(const struct settings *settings, const char *tests, int workers, struct states **made,
-	struct err *err)
+int builder_build(const struct settings *settings, const char *tests, int workers,
+	struct states **made, struct err *err)
 {
 	struct states *states = calloc(1, sizeof *states);
 	int rc;

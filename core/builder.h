@@ -1,6 +1,8 @@
-/* core/builder.h: makes a generation from the files, and one Lua state for each thread that will serve with it.
+/* core/builder.h: makes a generation from the files, and one Lua state for each thread that will
+ * serve with it.
  *
- * Nothing here touches what serves now: if anything fails, the set is freed and the old generation goes on. */
+ * Nothing here touches what serves now: if anything fails, the set is freed and the old generation
+ * goes on. */
 #pragma once
 
 #include "script/settings.h"
@@ -8,7 +10,8 @@
 
 enum { MAX_WORKERS = 256 };
 
-/* The states of one generation, on their way to their threads. Whoever hands one over sets it to NULL here. */
+/* The states of one generation, on their way to their threads. Whoever hands one over sets it to
+ * NULL here. */
 struct states {
 	struct generation *gen;
 	struct state *control, *home;
@@ -16,13 +19,15 @@ struct states {
 	int64_t began_ns;
 };
 
-/* Reads the sources that the settings name; `tests` (or NULL) is a folder that joins as tests/scripts. */
-int builder_read(
-	const struct settings *settings, const char *tests, struct generation **gen, struct err *err);
-
-/* Reads the sources and builds the states for `workers` workers, the home and the control thread. */
-int builder_build(const struct settings *settings, const char *tests, int workers, struct states **states,
+/* Reads the sources that the settings name; `tests` (or NULL) is a folder that joins as
+ * tests/scripts. */
+int builder_read(const struct settings *settings, const char *tests, struct generation **gen,
 	struct err *err);
+
+/* Reads the sources and builds the states for `workers` workers, the home and the control thread.
+ */
+int builder_build(const struct settings *settings, const char *tests, int workers,
+	struct states **states, struct err *err);
 
 /* Frees what has not been handed over. */
 void states_free(struct states *states);

@@ -1,5 +1,5 @@
-/* The command line: what can be asked, and how each is done. Data goes to standard output, words to standard
- * error; the exit status is 0 done, 1 failed, 2 wrong usage. */
+/* The command line: what can be asked, and how each is done. Data goes to standard output, words to
+ * standard error; the exit status is 0 done, 1 failed, 2 wrong usage. */
 #include "tidemill.h"
 
 #include "admin.h"
@@ -69,7 +69,8 @@ static void describe_demo(void *data, const struct task_result *result)
 {
 	struct server *server = data;
 	struct json_fault fault;
-	json_t *facts = result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
+	json_t *facts =
+		result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
 	const char *welcome = json_string_value(json_object_get(facts, "welcome"));
 	const char *address = server_address(server);
 
@@ -141,14 +142,16 @@ static void errand_started(struct server *server, void *data, int rc, const stru
 	(void)err;
 	errand->server = server;
 	if (rc == 0)
-		server_command(server, errand->command, errand->arguments, strlen(errand->arguments), errand->on_text,
-			errand_over, errand);
+		server_command(server, errand->command, errand->arguments,
+			strlen(errand->arguments), errand->on_text, errand_over, errand);
 }
 
 static int run_here(struct request *request, struct errand *errand, const char *tests)
 {
-	struct server_options options = {
-		.settings = &request->settings, .tests = tests, .started = errand_started, .data = errand};
+	struct server_options options = {.settings = &request->settings,
+		.tests = tests,
+		.started = errand_started,
+		.data = errand};
 	struct err err;
 	int rc;
 
@@ -166,7 +169,8 @@ static int run_there_or_here(struct request *request, struct errand *errand)
 	int rc;
 
 	snprintf(path, sizeof path, "%s/admin.sock", request->settings.data);
-	rc = admin_call(path, errand->command, errand->arguments, errand->on_text, NULL, &errand->result, &err);
+	rc = admin_call(path, errand->command, errand->arguments, errand->on_text, NULL,
+		&errand->result, &err);
 	if (rc == TM_ENOENT)
 		return run_here(request, errand, NULL);
 	return rc != 0 ? failed(&err) : DONE;
@@ -275,7 +279,8 @@ static void print_routes(void *data, const struct task_result *result)
 {
 	struct checked *checked = data;
 	struct json_fault fault;
-	json_t *facts = result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
+	json_t *facts =
+		result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
 	json_t *route, *routes = json_object_get(facts, "routes");
 	size_t i;
 
@@ -304,7 +309,8 @@ static int check(struct request *request)
 		generation_drop(gen);
 		return failed(&err);
 	}
-	fprintf(stderr, "good: generation %.12s, %u files\n", generation_hash(gen), generation_file_count(gen));
+	fprintf(stderr, "good: generation %.12s, %u files\n", generation_hash(gen),
+		generation_file_count(gen));
 	if (request->routes) {
 		uv_loop_init(&loop);
 		state_attach(state, &(struct state_host){.loop = &loop});
@@ -380,19 +386,20 @@ static const struct command commands[] = {
 		"serve until told to stop; --watch takes over saved files", 0, 0, serve},
 	{"import", "MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json]",
 		"import a CSV file through a mapping of the client pack", 2, 2, import},
-	{"check", "[--config FILE] [--routes [--json]]", "load plugins and client packs and say what is wrong", 0, 0,
-		check},
-	{"test", "[PART-OF-PATH] [--config FILE]", "run the tests of plugins and framework in a throw-away tenant", 0, 1,
-		test},
-	{"token", "LOGIN NAME [--config FILE] [--data DIR]", "make an access token for programs; it is shown once", 2, 2,
-		token},
+	{"check", "[--config FILE] [--routes [--json]]",
+		"load plugins and client packs and say what is wrong", 0, 0, check},
+	{"test", "[PART-OF-PATH] [--config FILE]",
+		"run the tests of plugins and framework in a throw-away tenant", 0, 1, test},
+	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
+		"make an access token for programs; it is shown once", 2, 2, token},
 	{"version", "", "print the version", 0, 0, version},
 };
 
 static int usage(const struct command *command, FILE *to)
 {
 	if (command != NULL) {
-		fprintf(to, "usage: tidemill %s %s\n\n%s\n", command->name, command->words, command->summary);
+		fprintf(to, "usage: tidemill %s %s\n\n%s\n", command->name, command->words,
+			command->summary);
 	} else {
 		fprintf(to, "usage: tidemill COMMAND …\n\n");
 		for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)

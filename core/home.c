@@ -39,8 +39,8 @@ void write_free(struct write *write)
 	free(write);
 }
 
-/* The script's answer lives as long as its task only; what goes back to the worker is a copy, in one buffer: the
- * headers' structs, then all bytes. */
+/* The script's answer lives as long as its task only; what goes back to the worker is a copy, in
+ * one buffer: the headers' structs, then all bytes. */
 static void copy_answer(struct write *write, const struct http_answer *from)
 {
 	struct buf *to = &write->answer_text;
@@ -140,8 +140,8 @@ static void task_over(void *data, const struct task_result *result)
 
 static void attach(struct home *home, struct state *state)
 {
-	state_attach(state,
-		&(struct state_host){.loop = &home->loop, .store = home->store, .conn = home->conn});
+	state_attach(state, &(struct state_host){
+				    .loop = &home->loop, .store = home->store, .conn = home->conn});
 }
 
 static void run_bulk(struct home *home, struct write *write)
@@ -149,8 +149,8 @@ static void run_bulk(struct home *home, struct write *write)
 	const char *name = write->text.data;
 	size_t name_len = strlen(name) + 1;
 
-	state_bulk(home->state, write->unit, name, name + name_len, write->text.len - name_len, task_over,
-		write);
+	state_bulk(home->state, write->unit, name, name + name_len, write->text.len - name_len,
+		task_over, write);
 }
 
 static void run(void *owner, struct lane_work *work)
@@ -173,8 +173,8 @@ static void run(void *owner, struct lane_work *work)
 	}
 	switch (write->kind) {
 	case WRITE_REQUEST:
-		state_write(home->state, write->unit, write->request, write->text.data, write->text.len,
-			task_over, write);
+		state_write(home->state, write->unit, write->request, write->text.data,
+			write->text.len, task_over, write);
 		break;
 	case WRITE_BULK:
 		run_bulk(home, write);

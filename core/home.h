@@ -1,8 +1,9 @@
 /* core/home.h: the home of a tenant: the only thread that writes it.
  *
- * Whoever wants something written makes a `struct write`, fills in what it is and where it returns, and pushes it.
- * The home runs it in a unit of work, and gives it back through `reply` when the outcome is on disk (or when
- * nothing was kept). Until then it belongs to the home; a request's memory stays as it is so long. */
+ * Whoever wants something written makes a `struct write`, fills in what it is and where it returns,
+ * and pushes it. The home runs it in a unit of work, and gives it back through `reply` when the
+ * outcome is on disk (or when nothing was kept). Until then it belongs to the home; a request's
+ * memory stays as it is so long. */
 #pragma once
 
 #include "base/buf.h"
@@ -40,7 +41,8 @@ struct write {
 struct write *write_new(enum write_kind kind);
 void write_free(struct write *write);
 
-/* Starts the thread; it has no state until the first WRITE_SWITCH. `record` (or NULL) names the file for `make bench`. */
+/* Starts the thread; it has no state until the first WRITE_SWITCH. `record` (or NULL) names the
+ * file for `make bench`. */
 int home_start(struct home **home, struct store *store, const char *record, struct err *err);
 
 /* Hands `write` over; TM_EBUSY when the lane is full. Any thread. */

@@ -19,7 +19,8 @@ static const struct words known[] = {
 	{417, "expectation", "This expectation cannot be met", "无法满足请求的期望"},
 	{431, "head-too-large", "The head of the request is too large", "请求头过大"},
 	{500, "failed", "Something went wrong in the server", "服务器内部出错"},
-	{501, "not-implemented", "The server does not know this method or coding", "服务器不支持此方法或编码"},
+	{501, "not-implemented", "The server does not know this method or coding",
+		"服务器不支持此方法或编码"},
 	{503, "busy", "The server is busy; try again soon", "服务器繁忙，请稍后重试"},
 	{505, "http-version", "The server speaks HTTP/1.1", "服务器只支持 HTTP/1.1"},
 };
@@ -40,18 +41,20 @@ static bool reads_chinese(const struct http_request *request)
 
 		if (header->name.len == strlen("accept-language") &&
 			memcmp(header->name.data, "accept-language", header->name.len) == 0)
-			return header->value.len >= 2 && strncasecmp(header->value.data, "zh", 2) == 0;
+			return header->value.len >= 2 &&
+			       strncasecmp(header->value.data, "zh", 2) == 0;
 	}
 	return false;
 }
 
-void problem_write(
-	struct buf *to, const struct http_request *request, const char *request_id, int status, const char *detail)
+void problem_write(struct buf *to, const struct http_request *request, const char *request_id,
+	int status, const char *detail)
 {
 	const struct words *words = words_for(status);
 
 	buf_printf(to, "{\"type\":\"urn:tidemill:problem:%s\",\"title\":", words->code);
-	json_out_string(to, reads_chinese(request) ? words->zh : words->en, strlen(reads_chinese(request) ? words->zh : words->en));
+	json_out_string(to, reads_chinese(request) ? words->zh : words->en,
+		strlen(reads_chinese(request) ? words->zh : words->en));
 	buf_printf(to, ",\"status\":%d", status);
 	if (detail != NULL && detail[0] != '\0') {
 		buf_puts(to, ",\"detail\":");
@@ -72,8 +75,9 @@ void problem_answer(struct http_exchange *exchange, int status, const char *deta
 	};
 
 	problem_write(&body, request, request->id, status, detail);
-	http_answer(exchange,
-		&(struct http_answer){.status = status, .headers = headers, .header_count = status == 503 ? 2 : 1,
-			.body = {body.data, body.len}});
+	http_answer(exchange, &(struct http_answer){.status = status,
+				      .headers = headers,
+				      .header_count = status == 503 ? 2 : 1,
+				      .body = {body.data, body.len}});
 	buf_free(&body);
 }

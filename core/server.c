@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "builder.h"
+#include "data_folder.h"
 #include "home.h"
 #include "text/hash.h"
 #include "text/json_in.h"
@@ -12,15 +13,11 @@
 #include "worker.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16 };
@@ -35,16 +32,17 @@ struct server {
 	struct home *home;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
-	struct state *state;   /* of this thread */
-	struct states *first;  /* the workers' first states, until they start */
+	struct state *state;  /* of this thread */
+	struct states *first; /* the workers' first states, until they start */
 	struct admin *admin;
 	struct watch *watch;
 	atomic_bool ready;
 	bool started, stopping, switching, rebuild;
 	unsigned commands;
 	char hash[65];
-	char host[256], address[300], data_folder[PATH_MAX];
-	int port, lock, rc;
+	char host[256], address[300];
+	struct data_folder folder;
+	int port, rc;
 	struct err err;
 };
 
@@ -115,8 +113,9 @@ static void on_inbox(struct queue *queue, void *consumer)
 	}
 }
 
-/* From one generation to the next: the home first, since it brings the schema along; then, when its commit is on
- * disk, everybody else. One switch at a time; a change meanwhile is taken up after it. */
+/* From one generation to the next: the home first, since it brings the schema along; then, when its
+ * commit is on disk, everybody else. One switch at a time; a change meanwhile is taken up after it.
+ */
 
 struct switching {
 	struct server *server;
@@ -142,19 +141,19 @@ static void log_refusal(const struct server *server, const char *text)
 	struct log_line line;
 
 	log_begin(&line, LOG_ERROR, "generation");
-	log_text(&line, "outcome", server->hash[0] != '\0' ? "refused; the one before serves on" : "refused");
+	log_text(&line, "outcome",
+		server->hash[0] != '\0' ? "refused; the one before serves on" : "refused");
 	log_text(&line, "text", text);
 	log_end(&line);
 }
 
 static void adopt(struct server *server, struct states *states)
 {
-	state_attach(states->control,
-		&(struct state_host){.loop = &server->loop,
-			.store = server->store,
-			.conn = server->conn,
-			.lane_call = lane_call,
-			.host = server});
+	state_attach(states->control, &(struct state_host){.loop = &server->loop,
+					      .store = server->store,
+					      .conn = server->conn,
+					      .lane_call = lane_call,
+					      .host = server});
 	if (server->state != NULL)
 		state_retire(server->state);
 	server->state = states->control;
@@ -208,7 +207,8 @@ static void build_and_switch(struct server *server)
 
 	server->rebuild = false;
 	if (rc == 0)
-		rc = builder_build(server->options.settings, server->options.tests, server->worker_count, &states, &err);
+		rc = builder_build(server->options.settings, server->options.tests,
+			server->worker_count, &states, &err);
 	if (rc == 0 && strcmp(generation_hash(states->gen), server->hash) != 0) {
 		*order = (struct switching){.server = server, .states = states};
 		write->state = states->home;
@@ -244,7 +244,8 @@ static void on_saved(void *data)
 		build_and_switch(server);
 }
 
-/* The start: the first generation is in; look whether it may listen, listen, bring in the seeds, be ready. */
+/* The start: the first generation is in; look whether it may listen, listen, bring in the seeds, be
+ * ready. */
 
 static bool is_loopback(const char *host)
 {
@@ -268,8 +269,10 @@ static int read_address(struct server *server, const char *listen, struct err *e
 		len -= 2;
 	}
 	port = colon != NULL ? strtol(colon + 1, &end, 10) : -1;
-	if (len == 0 || len >= sizeof server->host || colon[1] == '\0' || *end != '\0' || port < 0 || port > 65535)
-		return err_set(err, TM_EINVAL, "the address %s must be HOST:PORT, such as 127.0.0.1:8080", listen);
+	if (len == 0 || len >= sizeof server->host || colon[1] == '\0' || *end != '\0' ||
+		port < 0 || port > 65535)
+		return err_set(err, TM_EINVAL,
+			"the address %s must be HOST:PORT, such as 127.0.0.1:8080", listen);
 	memcpy(server->host, host, len);
 	server->host[len] = '\0';
 	server->port = (int)port;
@@ -293,8 +296,10 @@ static void seeded(void *data, const struct task_result *result)
 
 static void seed_text(void *data, const char *text, size_t len)
 {
-	(void)data;
-	fprintf(stderr, "%.*s\n", (int)len, text);
+	const struct server *server = data;
+
+	if (server->options.listens)
+		fprintf(stderr, "%.*s\n", (int)len, text);
 }
 
 static void bring_seeds(struct server *server)
@@ -302,12 +307,14 @@ static void bring_seeds(struct server *server)
 	struct buf arguments = BUF_EMPTY;
 
 	buf_puts(&arguments, "{\"root\":");
-	json_out_string(&arguments, server->options.settings->root, strlen(server->options.settings->root));
+	json_out_string(
+		&arguments, server->options.settings->root, strlen(server->options.settings->root));
 	buf_puts(&arguments, ",\"rejects\":");
-	json_out_string(&arguments, server->data_folder, strlen(server->data_folder));
+	json_out_string(&arguments, server->folder.path, strlen(server->folder.path));
 	buf_puts(&arguments, "}");
 	server->commands++;
-	state_command(server->state, "seed", arguments.data, arguments.len, seed_text, seeded, server);
+	state_command(
+		server->state, "seed", arguments.data, arguments.len, seed_text, seeded, server);
 	buf_free(&arguments);
 }
 
@@ -340,7 +347,8 @@ static void listen_for_requests(struct server *server)
 		server->workers_running++;
 		server->port = worker_port(server->workers[i]);
 	}
-	snprintf(server->address, sizeof server->address, strchr(server->host, ':') != NULL ? "http://[%s]:%d/" : "http://%s:%d/",
+	snprintf(server->address, sizeof server->address,
+		strchr(server->host, ':') != NULL ? "http://[%s]:%d/" : "http://%s:%d/",
 		server->host, server->port);
 }
 
@@ -348,16 +356,20 @@ static void described(void *data, const struct task_result *result)
 {
 	struct server *server = data;
 	struct json_fault fault;
-	json_t *facts = result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
+	json_t *facts =
+		result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
 	bool demo_logins = json_is_true(json_object_get(facts, "demo_logins"));
 
 	server->commands--;
 	json_decref(facts);
 	if (facts == NULL) {
-		fail(server, TM_ESCRIPT, result->rc != 0 ? result->text.data : "the description cannot be read");
-	} else if (demo_logins && !is_loopback(server->host) && !server->options.settings->demo_logins_beyond_loopback) {
+		fail(server, TM_ESCRIPT,
+			result->rc != 0 ? result->text.data : "the description cannot be read");
+	} else if (demo_logins && !is_loopback(server->host) &&
+		   !server->options.settings->demo_logins_beyond_loopback) {
 		fail(server, TM_EINVAL,
-			"a client pack brings logins whose password is known to all: such a server listens on the loopback only "
+			"a client pack brings logins whose password is known to all: such a server "
+			"listens on the loopback only "
 			"(127.0.0.1), unless the setting demo_logins_beyond_loopback is true");
 	} else {
 		listen_for_requests(server);
@@ -382,35 +394,8 @@ static void start_workers(struct server *server)
 	state_command(server->state, "describe", "{}", 2, seed_text, described, server);
 }
 
-/* The data folder */
-
-static int open_data(struct server *server, struct err *err)
-{
-	const struct settings *settings = server->options.settings;
-	char path[PATH_MAX];
-
-	if (mkdir(settings->data, 0700) != 0 && errno != EEXIST)
-		return err_set(err, TM_EIO, "%s: %s", settings->data, strerror(errno));
-	if (realpath(settings->data, server->data_folder) == NULL || strlen(server->data_folder) > PATH_MAX - 256)
-		return err_set(err, TM_EIO, "%s: %s", settings->data, strerror(errno));
-	snprintf(path, sizeof path, "%.*s/lock", PATH_MAX - 256, server->data_folder);
-	server->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (server->lock < 0)
-		return err_set(err, TM_EIO, "%s: %s", path, strerror(errno));
-	if (flock(server->lock, LOCK_EX | LOCK_NB) != 0)
-		return err_set(err, TM_EBUSY, "the data folder %s is in use by another tidemill", server->data_folder);
-	snprintf(path, sizeof path, "%.*s/tenants", PATH_MAX - 256, server->data_folder);
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return err_set(err, TM_EIO, "%s: %s", path, strerror(errno));
-	snprintf(path, sizeof path, "%.*s/tenants/%.100s", PATH_MAX - 256, server->data_folder, settings->tenant);
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return err_set(err, TM_EIO, "%s: %s", path, strerror(errno));
-	snprintf(path, sizeof path, "%.*s/tenants/%.100s/tenant.db", PATH_MAX - 256, server->data_folder, settings->tenant);
-	return store_open(&server->store, path, err);
-}
-
-/* The stop: workers first, each finishing what is in flight; then, when no command runs, the home; then the loop has
- * nothing left. */
+/* The stop: workers first, each finishing what is in flight; then, when no command runs, the home;
+ * then the loop has nothing left. */
 
 static void on_signal(uv_signal_t *signal, int number)
 {
@@ -422,7 +407,8 @@ static void on_signal(uv_signal_t *signal, int number)
 
 static void finish(struct server *server)
 {
-	if (server->commands > 0 || server->switching || uv_is_closing((uv_handle_t *)&server->signals[0]))
+	if (server->commands > 0 || server->switching ||
+		uv_is_closing((uv_handle_t *)&server->signals[0]))
 		return;
 	for (int i = 0; i < server->workers_running; i++)
 		worker_join(server->workers[i]);
@@ -446,30 +432,36 @@ void server_stop(struct server *server)
 	finish(server);
 }
 
+static int watch_sources(struct server *server, struct err *err)
+{
+	static const char *const names[] = {"scripts", "plugins", "config"};
+	char folders[3][PATH_MAX];
+	char *roots[] = {folders[0], folders[1], folders[2], NULL};
+
+	for (int i = 0; i < 3; i++)
+		if (snprintf(folders[i], PATH_MAX, "%s/%s", server->options.settings->root,
+			    names[i]) >= PATH_MAX)
+			return err_set(err, TM_EINVAL, "the path of the settings is too long");
+	return watch_start(&server->watch, &server->loop, roots, on_saved, server, err);
+}
+
 static int open_all(struct server *server, struct err *err)
 {
-	char path[PATH_MAX];
+	const struct settings *settings = server->options.settings;
 	int rc = hash_start();
 
 	if (rc == 0)
-		rc = open_data(server, err);
+		rc = data_folder_open(&server->folder, settings->data, settings->tenant, err);
+	if (rc == 0)
+		rc = store_open(&server->store, server->folder.database, err);
 	if (rc == 0)
 		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
 	if (rc == 0)
 		rc = home_start(&server->home, server->store, server->options.record, err);
-	if (rc == 0 && server->options.listens) {
-		snprintf(path, sizeof path, "%.*s/admin.sock", PATH_MAX - 256, server->data_folder);
-		rc = admin_start(&server->admin, &server->loop, path, server, err);
-	}
-	if (rc == 0 && server->options.watches) {
-		char folders[3][PATH_MAX];
-		char *roots[] = {folders[0], folders[1], folders[2], NULL};
-		const char *names[] = {"scripts", "plugins", "config"};
-
-		for (int i = 0; i < 3; i++)
-			snprintf(folders[i], PATH_MAX, "%.*s/%s", PATH_MAX - 256, server->options.settings->root, names[i]);
-		rc = watch_start(&server->watch, &server->loop, roots, on_saved, server, err);
-	}
+	if (rc == 0 && server->options.listens)
+		rc = admin_start(&server->admin, &server->loop, server->folder.socket, server, err);
+	if (rc == 0 && server->options.watches)
+		rc = watch_sources(server, err);
 	return rc;
 }
 
@@ -477,7 +469,8 @@ static int open_loop(struct server *server, struct err *err)
 {
 	static const int numbers[] = {SIGTERM, SIGINT};
 
-	if (uv_loop_init(&server->loop) != 0 || queue_init(&server->inbox, &server->loop, INBOX_LIMIT, on_inbox, server) != 0)
+	if (uv_loop_init(&server->loop) != 0 ||
+		queue_init(&server->inbox, &server->loop, INBOX_LIMIT, on_inbox, server) != 0)
 		return err_set(err, TM_ENOMEM, "no memory");
 	for (int i = 0; i < 2; i++) {
 		uv_signal_init(&server->loop, &server->signals[i]);
@@ -503,8 +496,7 @@ static void release(struct server *server)
 		store_conn_close(server->conn);
 	if (server->store != NULL)
 		store_close(server->store);
-	if (server->lock >= 0)
-		close(server->lock);
+	data_folder_close(&server->folder);
 	uv_loop_close(&server->loop);
 	free(server->admin);
 	free(server);
@@ -519,7 +511,7 @@ int server_run(const struct server_options *options, struct err *err)
 		return err_set(err, TM_ENOMEM, "no memory");
 	signal(SIGPIPE, SIG_IGN);
 	server->options = *options;
-	server->lock = -1;
+	server->folder.lock = -1;
 	server->worker_count = options->listens ? count_workers(options->settings) : 0;
 	rc = open_loop(server, err);
 	if (rc == 0) {
@@ -546,9 +538,17 @@ const char *server_address(const struct server *server)
 
 struct command_call {
 	struct server *server;
+	void (*on_text)(void *data, const char *text, size_t len);
 	task_done done;
 	void *data;
 };
+
+static void command_text(void *data, const char *text, size_t len)
+{
+	struct command_call *call = data;
+
+	call->on_text(call->data, text, len);
+}
 
 static void command_over(void *data, const struct task_result *result)
 {
@@ -566,14 +566,17 @@ void server_command(struct server *server, const char *name, const char *argumen
 	void (*on_text)(void *data, const char *text, size_t len), task_done done, void *data)
 {
 	struct command_call *call = malloc(sizeof *call);
-	const char *why = server->stopping ? "the server is stopping" : server->state == NULL ? "the server is starting" : "no memory";
+	const char *why = server->stopping        ? "the server is stopping"
+			  : server->state == NULL ? "the server is starting"
+						  : "no memory";
 
 	if (call == NULL || server->stopping || server->state == NULL) {
 		free(call);
 		done(data, &(struct task_result){.rc = TM_EBUSY, .text = {why, strlen(why)}});
 		return;
 	}
-	*call = (struct command_call){.server = server, .done = done, .data = data};
+	*call = (struct command_call){
+		.server = server, .on_text = on_text, .done = done, .data = data};
 	server->commands++;
-	state_command(server->state, name, arguments, len, on_text, command_over, call);
+	state_command(server->state, name, arguments, len, command_text, command_over, call);
 }

@@ -1,7 +1,7 @@
 /* core/server.h: the server: one tenant's store, its home, its workers, and the control thread.
  *
- * The thread that calls server_start is the control thread: it builds generations, watches files, listens on
- * admin.sock, runs commands and stops everything. It owns all other threads. */
+ * The thread that calls server_start is the control thread: it builds generations, watches files,
+ * listens on admin.sock, runs commands and stops everything. It owns all other threads. */
 #pragma once
 
 #include "script/settings.h"
@@ -13,17 +13,18 @@ struct server;
 
 struct server_options {
 	const struct settings *settings; /* must outlive the server */
-	bool listens;          /* serve HTTP and admin.sock; else only run commands in this process */
-	bool watches;          /* take over saved files */
-	const char *record;    /* file for the statements of the home, or NULL */
-	const char *tests;     /* a folder of framework tests that joins the generation, or NULL */
-	/* The store is ready, the first generation serves, and the seeds are in (rc 0), or it failed. */
+	bool listens;       /* serve HTTP and admin.sock; else only run commands in this process */
+	bool watches;       /* take over saved files */
+	const char *record; /* file for the statements of the home, or NULL */
+	const char *tests;  /* a folder of framework tests that joins the generation, or NULL */
+	/* The store is ready, the first generation serves, and the seeds are in (rc 0), or it
+	 * failed. */
 	void (*started)(struct server *server, void *data, int rc, const struct err *err);
 	void *data;
 };
 
-/* Opens the data folder, starts the threads, and runs the loop until server_stop has done its work. Returns what the
- * start ended with. */
+/* Opens the data folder, starts the threads, and runs the loop until server_stop has done its work.
+ * Returns what the start ended with. */
 int server_run(const struct server_options *options, struct err *err);
 
 /* The address that it listens on, "http://127.0.0.1:8080/". */
@@ -35,4 +36,3 @@ void server_command(struct server *server, const char *name, const char *argumen
 
 /* Finishes what is under way and lets server_run return. */
 void server_stop(struct server *server);
-

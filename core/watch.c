@@ -119,7 +119,8 @@ int watch_start(struct watch **made, uv_loop_t *loop, char **folders, void (*cha
 
 	if (watch == NULL)
 		return err_set(err, TM_ENOMEM, "no memory");
-	*watch = (struct watch){.loop = loop, .changed = changed, .data = data, .roots = copy_list(folders)};
+	*watch = (struct watch){
+		.loop = loop, .changed = changed, .data = data, .roots = copy_list(folders)};
 	if (watch->roots == NULL) {
 		free(watch);
 		return err_set(err, TM_ENOMEM, "no memory");

@@ -35,20 +35,27 @@ struct worker {
 
 static bool path_is(const struct http_request *request, const char *path)
 {
-	return request->path.len == strlen(path) && memcmp(request->path.data, path, request->path.len) == 0;
+	return request->path.len == strlen(path) &&
+	       memcmp(request->path.data, path, request->path.len) == 0;
 }
 
 static void answer_text(struct http_exchange *exchange, int status, const char *text)
 {
-	struct http_answer_header type = {"content-type", {"text/plain; charset=utf-8", strlen("text/plain; charset=utf-8")}};
+	struct http_answer_header type = {
+		"content-type", {"text/plain; charset=utf-8", strlen("text/plain; charset=utf-8")}};
 
-	http_answer(exchange,
-		&(struct http_answer){.status = status, .headers = &type, .header_count = 1, .body = {text, strlen(text)}});
+	http_answer(exchange, &(struct http_answer){.status = status,
+				      .headers = &type,
+				      .header_count = 1,
+				      .body = {text, strlen(text)}});
 }
 
 static int status_of(int rc)
 {
-	return rc == TM_EFULL || rc == TM_EIO || rc == TM_EBUSY || rc == TM_ENOMEM || rc == TM_EUNKNOWN ? 503 : 500;
+	return rc == TM_EFULL || rc == TM_EIO || rc == TM_EBUSY || rc == TM_ENOMEM ||
+			       rc == TM_EUNKNOWN
+		       ? 503
+		       : 500;
 }
 
 /* What a caller may know of a failure; the log knows more. */
@@ -89,7 +96,8 @@ static void write_over(struct write *write)
 	write_free(write);
 }
 
-static void send_home(struct worker *worker, struct http_exchange *exchange, struct http_text prepared)
+static void send_home(
+	struct worker *worker, struct http_exchange *exchange, struct http_text prepared)
 {
 	struct write *write = write_new(WRITE_REQUEST);
 
@@ -133,8 +141,8 @@ static void on_request(void *owner, struct http_exchange *exchange)
 		state_handle(worker->state, request, task_over, exchange);
 }
 
-static size_t on_refusal(
-	void *owner, int status, const char *reason, const char *request_id, char *body, size_t room)
+static size_t on_refusal(void *owner, int status, const char *reason, const char *request_id,
+	char *body, size_t room)
 {
 	struct buf text = BUF_EMPTY;
 	size_t len;
@@ -148,8 +156,8 @@ static size_t on_refusal(
 	return len;
 }
 
-static void on_done(
-	void *owner, const struct http_request *request, int status, size_t bytes, int64_t nanoseconds)
+static void on_done(void *owner, const struct http_request *request, int status, size_t bytes,
+	int64_t nanoseconds)
 {
 	struct worker *worker = owner;
 	struct log_line line;
@@ -192,8 +200,9 @@ static void server_stopped(void *data)
 
 static void adopt(struct worker *worker, struct state *state)
 {
-	state_attach(state,
-		&(struct state_host){.loop = &worker->loop, .store = worker->options.store, .conn = worker->conn});
+	state_attach(state, &(struct state_host){.loop = &worker->loop,
+				    .store = worker->options.store,
+				    .conn = worker->conn});
 	if (worker->state != NULL)
 		state_retire(worker->state);
 	worker->state = state;
@@ -215,15 +224,17 @@ static void on_mail(struct queue *queue, void *consumer)
 
 static int open_for_work(struct worker *worker)
 {
-	struct http_owner owner = {
-		.on_request = on_request, .on_refusal = on_refusal, .on_done = on_done, .owner = worker};
+	struct http_owner owner = {.on_request = on_request,
+		.on_refusal = on_refusal,
+		.on_done = on_done,
+		.owner = worker};
 	int rc = store_conn_open(&worker->conn, worker->options.store, STORE_READ, &worker->err);
 
 	if (rc == 0)
 		adopt(worker, worker->options.state);
 	if (rc == 0)
-		rc = http_server_start(&worker->server, &worker->loop, worker->options.host, worker->options.port,
-			&http_default_limits, &owner, &worker->err);
+		rc = http_server_start(&worker->server, &worker->loop, worker->options.host,
+			worker->options.port, &http_default_limits, &owner, &worker->err);
 	if (rc == 0)
 		worker->port = http_server_port(worker->server);
 	return rc;

@@ -1,7 +1,7 @@
 /* core/worker.h: a thread that listens, parses, routes, and runs reads to the end right there.
  *
- * It has its own loop, listener (SO_REUSEPORT), reading connection and Lua state. What changes data it prepares and
- * sends to the home, whose outcome comes back to its inbox. */
+ * It has its own loop, listener (SO_REUSEPORT), reading connection and Lua state. What changes data
+ * it prepares and sends to the home, whose outcome comes back to its inbox. */
 #pragma once
 
 #include "home.h"
@@ -16,7 +16,7 @@ struct worker_options {
 	int port;
 	struct store *store;
 	struct home *home;
-	struct state *state; /* the first one; the worker's from then on */
+	struct state *state;      /* the first one; the worker's from then on */
 	const atomic_bool *ready; /* what /readyz tells */
 	bool log_requests;
 };

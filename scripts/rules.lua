@@ -18,7 +18,7 @@ local rule_keys = { title = true, on = true, run = true, invariant = true }
 
 --- Declares a rule.
 ---@param name string
----@param spec table `title`, `on` (an event "lead.created" or several), `run(record, before)`, `invariant`
+---@param spec table `title`, `on` (an event, ENTITY.created, .changed or .archived, or several), `run(record, before)`, `invariant`
 ---@param plugin table { name, version }
 ---@param where string file and line of the declaration
 function rules.declare(name, spec, plugin, where)
@@ -44,7 +44,7 @@ function rules.declare(name, spec, plugin, where)
     rule.events[#rule.events + 1] = { entity = entity, kind = kind }
   end
   if #rule.events == 0 then
-    error(("rule %s needs on, an event such as \"lead.created\""):format(name), 0)
+    error(("rule %s needs on, an event, ENTITY.created, .changed or .archived"):format(name), 0)
   end
   rules.by_name[name] = rule
   rules.list[#rules.list + 1] = rule

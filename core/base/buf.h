@@ -1,8 +1,8 @@
 /* core/base/buf.h: a growing run of bytes.
  *
- * The owner embeds it, starts with `BUF_EMPTY` (or zeroes) and ends with buf_free. The bytes move when the
- * buffer grows, so no pointer into it may be kept over an append. An append that finds no memory marks the
- * buffer `failed` and is ignored, as are all after it: check once at the end. */
+ * The owner embeds it, starts with `BUF_EMPTY` (or zeroes) and ends with buf_free. The bytes move
+ * when the buffer grows, so no pointer into it may be kept over an append. An append that finds no
+ * memory marks the buffer `failed` and is ignored, as are all after it: check once at the end. */
 #pragma once
 
 #include <stdarg.h>
@@ -26,7 +26,8 @@ void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The bytes as a C string: a NUL stands after them, outside `len`. NULL when the buffer has failed. */
+/* The bytes as a C string: a NUL stands after them, outside `len`. NULL when the buffer has failed.
+ */
 const char *buf_text(struct buf *buf);
 
 /* Drops the first `len` bytes and moves the rest to the front. */

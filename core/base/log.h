@@ -2,8 +2,9 @@
  *
  *   2026-11-24T03:52:01.123Z info  request id=… method=GET path=/ status=200 ms=0.41
  *
- * A line is made in a buffer on the caller's stack and leaves in one write, so lines of several threads
- * never mix. Values that hold spaces, quotes or control characters are quoted as JSON quotes them. */
+ * A line is made in a buffer on the caller's stack and leaves in one write, so lines of several
+ * threads never mix. Values that hold spaces, quotes or control characters are quoted as JSON
+ * quotes them. */
 #pragma once
 
 #include <stddef.h>

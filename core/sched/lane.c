@@ -24,8 +24,8 @@ static struct lane_work *take(struct lane_work **first, struct lane_work **last)
 	return work;
 }
 
-/* What other threads have pushed, sorted into people's work and bulk. Looked at before each piece, so that
- * people never wait for more than the one slice of bulk that runs. */
+/* What other threads have pushed, sorted into people's work and bulk. Looked at before each piece,
+ * so that people never wait for more than the one slice of bulk that runs. */
 static void collect(struct lane *lane)
 {
 	struct queue_item *item;
@@ -55,8 +55,9 @@ static void flush(struct lane *lane)
 	lane->owner.flush(lane->owner.owner);
 }
 
-/* Runs what waits, one after another, and flushes when nothing is left. `turning` keeps a piece that ends inside its own
- * `run`, and a group that is lost inside `flush`, from starting a second turn in the first. */
+/* Runs what waits, one after another, and flushes when nothing is left. `turning` keeps a piece
+ * that ends inside its own `run`, and a group that is lost inside `flush`, from starting a second
+ * turn in the first. */
 static void turn(struct lane *lane)
 {
 	if (lane->turning)

@@ -1,10 +1,11 @@
 /* core/sched/lane.h: a lane: work that runs strictly one after another, on one thread.
  *
- * A lane belongs to the thread that made it; any thread may push. People's work goes before bulk work. What a piece
- * of work is, its owner knows: the lane calls `run` with it, and the owner calls lane_ran when the next may
- * begin (perhaps on a later turn of the loop) and lane_over when the work is done with. When no work is waiting,
- * or a group has grown to its bound, the lane calls `flush`, which commits what ran. A piece whose group was lost
- * is given back with lane_again and runs once more, first in the lane and `alone`. */
+ * A lane belongs to the thread that made it; any thread may push. People's work goes before bulk
+ * work. What a piece of work is, its owner knows: the lane calls `run` with it, and the owner calls
+ * lane_ran when the next may begin (perhaps on a later turn of the loop) and lane_over when the
+ * work is done with. When no work is waiting, or a group has grown to its bound, the lane calls
+ * `flush`, which commits what ran. A piece whose group was lost is given back with lane_again and
+ * runs once more, first in the lane and `alone`. */
 #pragma once
 
 #include "sched/queue.h"
@@ -36,7 +37,8 @@ struct lane {
 	void (*drained)(void *owner);
 };
 
-/* Makes a lane on `loop` with room for `limit` waiting pieces and at most `group_limit` between two flushes. */
+/* Makes a lane on `loop` with room for `limit` waiting pieces and at most `group_limit` between two
+ * flushes. */
 int lane_init(struct lane *lane, uv_loop_t *loop, unsigned limit, unsigned group_limit,
 	const struct lane_owner *owner);
 

@@ -9,7 +9,8 @@ static void on_wake(uv_async_t *wake)
 	queue->ready(queue, queue->consumer);
 }
 
-int queue_init(struct queue *queue, uv_loop_t *loop, unsigned limit, queue_ready ready, void *consumer)
+int queue_init(
+	struct queue *queue, uv_loop_t *loop, unsigned limit, queue_ready ready, void *consumer)
 {
 	*queue = (struct queue){.limit = limit, .ready = ready, .consumer = consumer};
 	if (uv_mutex_init(&queue->lock) != 0)

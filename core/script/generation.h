@@ -11,7 +11,7 @@
 struct generation;
 
 struct generation_file {
-	const char *path; /* "scripts/main.lua", "plugins/lead/rules.lua", "config/clients/demo/pack.lua" */
+	const char *path; /* "scripts/main.lua", "plugins/NAME/rules.lua", "config/clients/demo/pack.lua" */
 	const char *text; /* NUL-terminated, but may hold NULs */
 	size_t len;
 };

@@ -49,7 +49,8 @@ static int read_flag(lua_State *L, const char *name, bool *to, struct err *err)
 static int read_count(lua_State *L, const char *name, int *to, struct err *err)
 {
 	if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 0 || lua_tointeger(L, -1) > 256)
-		return err_set(err, TM_EINVAL, "the setting %s must be a whole number from 0 to 256", name);
+		return err_set(err, TM_EINVAL,
+			"the setting %s must be a whole number from 0 to 256", name);
 	*to = (int)lua_tointeger(L, -1);
 	return 0;
 }
@@ -74,7 +75,8 @@ static int read_list(lua_State *L, const char *name, char ***to, struct err *err
 	for (size_t i = 0; i < count; i++) {
 		if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TSTRING) {
 			free_list(list);
-			return err_set(err, TM_EINVAL, "the setting %s must be a list of names", name);
+			return err_set(
+				err, TM_EINVAL, "the setting %s must be a list of names", name);
 		}
 		list[i] = copy(lua_tostring(L, -1));
 		lua_pop(L, 1);
@@ -104,7 +106,8 @@ static int read_one(lua_State *L, const char *name, struct settings *to, struct 
 	if (strcmp(name, "clients") == 0)
 		return read_list(L, name, &to->clients, err);
 	return err_set(err, TM_EINVAL,
-		"there is no setting %s; there are listen, data, tenant, workers, plugins, clients, "
+		"there is no setting %s; there are listen, data, tenant, workers, plugins, "
+		"clients, "
 		"log_requests, demo_logins_beyond_loopback",
 		name);
 }

@@ -1,7 +1,7 @@
 /* core/script/settings.h: the settings file, config/tidemill.lua: Lua that returns a table.
  *
- * It runs in a bare state without any library. An unknown setting is refused, so that a misspelt one is not silently
- * without effect. Freed with settings_free. */
+ * It runs in a bare state without any library. An unknown setting is refused, so that a misspelt
+ * one is not silently without effect. Freed with settings_free. */
 #pragma once
 
 #include "base/err.h"
@@ -9,11 +9,11 @@
 #include <stdbool.h>
 
 struct settings {
-	char *root;    /* the folder above config/: holds scripts/ and plugins/ */
-	char *listen;  /* "127.0.0.1:8080" */
-	char *data;    /* the data folder */
-	char *tenant;  /* its name */
-	int workers;   /* 0: one for each core */
+	char *root;   /* the folder above config/: holds scripts/ and plugins/ */
+	char *listen; /* "127.0.0.1:8080" */
+	char *data;   /* the data folder */
+	char *tenant; /* its name */
+	int workers;  /* 0: one for each core */
 	bool demo_logins_beyond_loopback;
 	bool log_requests;
 	char **plugins; /* NULL-terminated */

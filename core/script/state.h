@@ -1,12 +1,13 @@
-/* core/script/state.h: one Lua state, of one generation, on one thread, and the tasks that run in it.
+/* core/script/state.h: one Lua state, of one generation, on one thread, and the tasks that run in
+ * it.
  *
- * A state is built by gen_state_new on any one thread and handed over whole; after that it belongs to the
- * thread that serves with it. A task is one coroutine in it: one request, one bulk slice, one command. A task
- * may wait (for the store, the pool, the lane); `done` comes when it has ended.
+ * A state is built by gen_state_new on any one thread and handed over whole; after that it belongs
+ * to the thread that serves with it. A task is one coroutine in it: one request, one bulk slice,
+ * one command. A task may wait (for the store, the pool, the lane); `done` comes when it has ended.
  *
- * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that `require` finds
- * by the names core.store, core.json, core.decimal, core.hash, core.id, core.text, core.clock, core.log,
- * core.csv, core.sandbox, core.generation, core.task. */
+ * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that
+ * `require` finds by the names core.store, core.json, core.decimal, core.hash, core.id, core.text,
+ * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task. */
 #pragma once
 
 #include "base/err.h"
@@ -23,15 +24,17 @@ struct task;
 struct state_host {
 	uv_loop_t *loop;
 	struct store *store;
-	struct store_conn *conn; /* reading on workers, writing in the lane; may be NULL (builder's check) */
-	/* Sends a bulk unit to the home lane, which runs function `name` of the lane's state with `payload`; `done`
-	 * comes back on this thread. NULL where commands do not run. */
+	struct store_conn
+		*conn; /* reading on workers, writing in the lane; may be NULL (builder's check) */
+	/* Sends a bulk unit to the home lane, which runs function `name` of the lane's state with
+	 * `payload`; `done` comes back on this thread. NULL where commands do not run. */
 	int (*lane_call)(void *host, const char *name, const char *payload, size_t len,
 		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
 	void *host;
 };
 
-/* Loads scripts/main.lua of `gen`, which loads everything else. On failure `err->text` holds file, line and what is wrong. */
+/* Loads scripts/main.lua of `gen`, which loads everything else. On failure `err->text` holds file,
+ * line and what is wrong. */
 int state_new(struct state **state, struct generation *gen, struct err *err);
 
 /* Binds the state to its thread. Once, before the first task, on that thread. */
@@ -46,17 +49,21 @@ unsigned state_tasks(const struct state *state);
 
 /* What a task ended with. Bytes are valid only inside the callback. */
 struct task_result {
-	int rc; /* 0; TM_ESCRIPT: a Lua error, `text` is the traceback; TM_ELOST, TM_EFULL …: from the store */
+	int rc; /* 0; TM_ESCRIPT: a Lua error, `text` is the traceback; TM_ELOST, TM_EFULL …: from
+		   the store */
 	struct http_answer answer; /* tasks that answer requests */
-	bool to_lane;              /* state_handle only: run state_write in the home lane with `text` */
-	struct http_text text;     /* what the function returned as a string: `prepared`, a bulk answer */
+	bool to_lane; /* state_handle only: run state_write in the home lane with `text` */
+	struct http_text
+		text; /* what the function returned as a string: `prepared`, a bulk answer */
 };
 typedef void (*task_done)(void *data, const struct task_result *result);
 
 /* Runs main.handle(request) on a worker. */
-void state_handle(struct state *state, const struct http_request *request, task_done done, void *data);
+void state_handle(
+	struct state *state, const struct http_request *request, task_done done, void *data);
 
-/* Runs main.write(request, prepared) in the lane, inside `unit`, which the caller begins and ends. */
+/* Runs main.write(request, prepared) in the lane, inside `unit`, which the caller begins and ends.
+ */
 void state_write(struct state *state, struct store_unit *unit, const struct http_request *request,
 	const char *prepared, size_t len, task_done done, void *data);
 

@@ -13,11 +13,11 @@
  *   body           canonical JSON of old and new values; NULL once erased
  *   salt           16 random bytes; NULL once erased
  *   body_hash      BLAKE2b-256(salt ‖ body)
- *   chain          BLAKE2b-256(previous chain ‖ the columns pos … generation, encoded ‖ body_hash); the first
- *                  row's previous chain is 32 zero bytes
+ *   chain          BLAKE2b-256(previous chain ‖ the columns pos … generation, encoded ‖ body_hash);
+ * the first row's previous chain is 32 zero bytes
  *
- * A column is encoded as 'n' (NULL), 'i' and 8 bytes big-endian, or 't', its length in 4 bytes big-endian and
- * its bytes. BLAKE2b: RFC 7693. */
+ * A column is encoded as 'n' (NULL), 'i' and 8 bytes big-endian, or 't', its length in 4 bytes
+ * big-endian and its bytes. BLAKE2b: RFC 7693. */
 #pragma once
 
 #include "store/store.h"
@@ -28,7 +28,7 @@ struct change {
 	int64_t id;
 	int64_t version;
 	int64_t at;
-	int64_t actor; /* 0: the system */
+	int64_t actor;                                     /* 0: the system */
 	const char *cause_kind, *cause_id, *cause_version; /* the last two may be NULL */
 	const char *generation;
 	const char *body;
@@ -36,13 +36,14 @@ struct change {
 };
 
 /* Appends one row in `unit` (of a writing connection). The texts must live until `done`. */
-void change_append(struct store_unit *unit, const struct change *change, store_done done, void *data);
+void change_append(
+	struct store_unit *unit, const struct change *change, store_done done, void *data);
 
-/* The position of the last row that `unit` can see, 0 for an empty log: in a writing unit its own rows
- * included; in a reading unit as of its snapshot. */
+/* The position of the last row that `unit` can see, 0 for an empty log: in a writing unit its own
+ * rows included; in a reading unit as of its snapshot. */
 void change_position(
 	struct store_unit *unit, void (*done)(void *data, int rc, int64_t pos), void *data);
 
-/* Walks the whole log of an open store and checks hashes and chain. Returns 0, or TM_EINVAL with the first
- * position at fault. */
+/* Walks the whole log of an open store and checks hashes and chain. Returns 0, or TM_EINVAL with
+ * the first position at fault. */
 int change_verify(struct store *store, int64_t *rows, struct err *err);

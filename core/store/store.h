@@ -1,20 +1,23 @@
 /* core/store/store.h: the store of one tenant: connections, units of work, the change log.
  *
- * The store's unit is one request's work. A unit begins, asks, and ends with *keep* or *undo*; whoever began
- * it hears by a callback when what it did is on disk. Nothing here blocks by contract: every call that
- * reaches the database takes a callback. The SQLite driver happens to call it before the call returns; the
- * caller must not rely on that.
+ * The store's unit is one request's work. A unit begins, asks, and ends with *keep* or *undo*;
+ * whoever began it hears by a callback when what it did is on disk. Nothing here blocks by
+ * contract: every call that reaches the database takes a callback. The SQLite driver happens to
+ * call it before the call returns; the caller must not rely on that.
  *
- * A `struct store` is shared and immutable after store_open. A `struct store_conn` belongs to one thread.
+ * A `struct store` is shared and immutable after store_open. A `struct store_conn` belongs to one
+ * thread.
  *
- *   writing connection (the home lane):  store_unit_begin, store_query …, store_unit_end, … store_flush
- *   reading connection (a worker):       the same, but nothing may change and there is nothing to flush
+ *   writing connection (the home lane):  store_unit_begin, store_query …, store_unit_end, …
+ * store_flush reading connection (a worker):       the same, but nothing may change and there is
+ * nothing to flush
  *
- * How units share a commit is the driver's private matter. The SQLite driver packs the units that end with
- * *keep* before the next store_flush into one transaction (a savepoint each) and syncs once. When SQLite drops
- * that transaction (a statement interrupted, the disk full), every unit in it ends with TM_ELOST, also those that had
- * already ended well: each must be run again from its start with `alone` set, in a transaction of its own.
- * A unit that is alone and fails so ends with the true cause: TM_EFULL, TM_EINTR or TM_EIO. */
+ * How units share a commit is the driver's private matter. The SQLite driver packs the units that
+ * end with *keep* before the next store_flush into one transaction (a savepoint each) and syncs
+ * once. When SQLite drops that transaction (a statement interrupted, the disk full), every unit in
+ * it ends with TM_ELOST, also those that had already ended well: each must be run again from its
+ * start with `alone` set, in a transaction of its own. A unit that is alone and fails so ends with
+ * the true cause: TM_EFULL, TM_EINTR or TM_EIO. */
 #pragma once
 
 #include "base/err.h"
@@ -44,13 +47,13 @@ struct store_value {
 	};
 };
 
-/* Opens (and makes, when missing) the database file at `path` with the tables of the core: `tenant` (name,
- * value) with the tenant's keys, and `change`, the log. */
+/* Opens (and makes, when missing) the database file at `path` with the tables of the core: `tenant`
+ * (name, value) with the tenant's keys, and `change`, the log. */
 int store_open(struct store **store, const char *path, struct err *err);
 void store_close(struct store *store);
 
-/* The key (16 bytes) of the permutation that makes ids opaque, and the key (32 bytes) that seals cursors.
- * Both lie in the tenant's database and so in its backup. */
+/* The key (16 bytes) of the permutation that makes ids opaque, and the key (32 bytes) that seals
+ * cursors. Both lie in the tenant's database and so in its backup. */
 const unsigned char *store_id_key(const struct store *store);
 const unsigned char *store_seal_key(const struct store *store);
 
@@ -68,36 +71,39 @@ int store_row_columns(const struct store_row *row);
 struct store_value store_row_value(const struct store_row *row, int column);
 
 struct store_query {
-	const char *sql; /* one statement, `?` for each parameter; kept prepared, so make it always alike */
+	const char *sql; /* one statement, `?` for each parameter; kept prepared, so make it always
+			    alike */
 	size_t sql_len;
 	const struct store_value *params;
 	int param_count;
 	store_on_row on_row; /* may be NULL */
-	store_done done;     /* after the last row; for rc TM_EUNIQUE `err->text` is "table.column, …" */
+	store_done
+		done; /* after the last row; for rc TM_EUNIQUE `err->text` is "table.column, …" */
 	void *data;
 };
 
-/* Begins a unit on `conn`, where units do not overlap. `alone` gives it a transaction of its own; what waits is
- * flushed first. Returns NULL when there is no memory. */
+/* Begins a unit on `conn`, where units do not overlap. `alone` gives it a transaction of its own;
+ * what waits is flushed first. Returns NULL when there is no memory. */
 struct store_unit *store_unit_begin(struct store_conn *conn, bool alone);
 
 /* Runs one statement. How many rows a statement changed: store_unit_changes. */
 void store_query(struct store_unit *unit, const struct store_query *query);
 int64_t store_unit_changes(const struct store_unit *unit);
 
-/* Savepoints inside a unit; they nest. Undo takes back what was done since the matching mark, the log's
- * position and chain head included, and removes the mark; keep only removes it. */
+/* Savepoints inside a unit; they nest. Undo takes back what was done since the matching mark, the
+ * log's position and chain head included, and removes the mark; keep only removes it. */
 void store_mark(struct store_unit *unit, store_done done, void *data);
 void store_mark_end(
 	struct store_unit *unit, enum store_verdict verdict, store_done done, void *data);
 
-/* Ends the unit. For *keep* on a writing connection `done` comes when the commit is on disk (rc 0), or was lost
- * (TM_ELOST) or failed; for *undo* and on a reading connection when it is over. The unit is gone with the
- * callback. */
+/* Ends the unit. For *keep* on a writing connection `done` comes when the commit is on disk (rc 0),
+ * or was lost (TM_ELOST) or failed; for *undo* and on a reading connection when it is over. The
+ * unit is gone with the callback. */
 void store_unit_end(
 	struct store_unit *unit, enum store_verdict verdict, store_done done, void *data);
 
-/* Commits what waits, with one sync. Each ended unit's `done` is called. With nothing waiting, does nothing. */
+/* Commits what waits, with one sync. Each ended unit's `done` is called. With nothing waiting, does
+ * nothing. */
 void store_flush(struct store_conn *conn);
 
 /* How many ended units wait for the flush. */
@@ -106,6 +112,6 @@ unsigned store_waiting(const struct store_conn *conn);
 /* Interrupts the statement that runs on `conn`, if any. Any thread. */
 void store_interrupt(struct store_conn *conn);
 
-/* Writes every statement that `conn` runs, with its values, commits and syncs to `path`, for `make bench` to
- * replay (see tests/bench/replay.c). */
+/* Writes every statement that `conn` runs, with its values, commits and syncs to `path`, for `make
+ * bench` to replay (see tests/bench/replay.c). */
 int store_record(struct store_conn *conn, const char *path, struct err *err);

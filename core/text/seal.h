@@ -1,7 +1,7 @@
 /* core/text/seal.h: values that leave the server and must come back untouched, and base64url.
  *
  * A sealed value is XChaCha20-Poly1305 under the tenant's key with a random nonce before it, as
- * base64url without padding. `ad` says what the value is for ("cursor lead …"): it is not in the
+ * base64url without padding. `ad` says what the value is for ("cursor ENTITY …"): it is not in the
  * text, but the text opens only with the same `ad`. hash_start must have been called. Any thread.
  */
 #pragma once

@@ -1,4 +1,5 @@
-/* The lane: one at a time, people before bulk, a flush when nothing waits, and lost work again, alone. */
+/* The lane: one at a time, people before bulk, a flush when nothing waits, and lost work again,
+ * alone. */
 #include "sched/lane.h"
 
 #include "base/err.h"
@@ -26,7 +27,8 @@ struct world {
 	struct job *waiting;
 	struct job *group[16];
 	int group_size;
-	char story[128]; /* a letter for each run, '!' before one that is alone, '|' for each flush */
+	char story[128]; /* a letter for each run, '!' before one that is alone, '|' for each flush
+			  */
 	bool drained;
 };
 
@@ -123,7 +125,8 @@ static void test_what_waits_together_shares_one_flush(void **state)
 
 static void test_people_go_before_bulk(void **state)
 {
-	struct job jobs[] = {{.name = 'x', .work.bulk = true}, {.name = 'y', .work.bulk = true}, {.name = 'a'}};
+	struct job jobs[] = {
+		{.name = 'x', .work.bulk = true}, {.name = 'y', .work.bulk = true}, {.name = 'a'}};
 	struct world world;
 
 	(void)state;
@@ -139,7 +142,8 @@ static void test_people_go_before_bulk(void **state)
 
 static void test_a_group_is_bounded(void **state)
 {
-	struct job jobs[] = {{.name = 'a'}, {.name = 'b'}, {.name = 'c'}, {.name = 'd'}, {.name = 'e'}};
+	struct job jobs[] = {
+		{.name = 'a'}, {.name = 'b'}, {.name = 'c'}, {.name = 'd'}, {.name = 'e'}};
 	struct world world;
 
 	(void)state;

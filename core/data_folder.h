@@ -1,0 +1,24 @@
+/* core/data_folder.h: the folder that holds everything that a server remembers.
+ *
+ *   DIR/lock                       held by the one process that may write here
+ *   DIR/admin.sock                 where that process listens for commands (core/admin.h)
+ *   DIR/tenants/NAME/tenant.db     a tenant's database
+ *
+ * Made with rights for its owner only. */
+#pragma once
+
+#include "base/err.h"
+
+enum { DATA_PATH_MAX = 4096 };
+
+struct data_folder {
+	char path[DATA_PATH_MAX]; /* absolute */
+	char database[DATA_PATH_MAX];
+	char socket[DATA_PATH_MAX];
+	int lock;
+};
+
+/* Makes the folder where it is missing, and locks it. TM_EBUSY: another process holds it. */
+int data_folder_open(
+	struct data_folder *folder, const char *path, const char *tenant, struct err *err);
+void data_folder_close(struct data_folder *folder);
