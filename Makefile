@@ -111,7 +111,12 @@ $(B)/faults/tidemill: $(FAULTS) $(SUPPORT) $(CORE)
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS)
 
-$(UNITS): $(B)/tests/%: $(B)/obj/tests/core/%.o $(SUPPORT) $(CORE)
+# Of an archive the linker takes only what a test asks for, so that a test may bring a part of its own.
+$(B)/core.a: $(CORE)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(UNITS): $(B)/tests/%: $(B)/obj/tests/core/%.o $(SUPPORT) $(B)/core.a
 	@echo "  link $@"
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS) -lcmocka

@@ -39,17 +39,19 @@ local function position_of_caller(level)
   return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
 end
 
---- `mill.entity "lead" { … }`: a declaration with a name and a table.
+--- `mill.entity "lead" { … }`: a declaration with a name and a table. Where it stands is asked while its name is read:
+--- by the time the table comes, `return mill.entity …` has left no frame of the file behind.
 local function declaration(kind, declare)
   return function(name)
     while_loading("mill." .. kind)
+    local where = position_of_caller(2)
     return function(spec)
       if type(spec) ~= "table" then
-        error(("mill.%s %s: a table is needed"):format(kind, tostring(name)), 2)
+        error(("%s: mill.%s %s: a table is needed"):format(where, kind, tostring(name)), 0)
       end
-      local ok, fault = pcall(declare, name, spec, position_of_caller(2))
+      local ok, fault = pcall(declare, name, spec, where)
       if not ok then
-        error(fault, 2)
+        error(("%s: %s"):format(where, tostring(fault)), 0)
       end
       return spec
     end
@@ -249,12 +251,12 @@ end
 function api.for_plugin(plugin, source)
   local mill = services(plugin, as_it_is)
 
-  mill.entity = declaration("entity", function(name, spec) registry.declare(name, spec, plugin.name) end)
-  mill.extend = declaration("extend", function(name, spec) registry.extend(name, spec, plugin.name) end)
+  mill.entity = declaration("entity", function(name, spec, where) registry.declare(name, spec, plugin.name, where) end)
+  mill.extend = declaration("extend", function(name, spec, where) registry.extend(name, spec, plugin.name, where) end)
   mill.lifecycle = declaration("lifecycle", function(name, spec) registry.lifecycle(name, spec, plugin.name) end)
-  mill.access = declaration("access", function(name, spec) policies.declare(name, spec, plugin.name) end)
+  mill.access = declaration("access", function(name, spec, where) policies.declare(name, spec, plugin.name, where) end)
   mill.rule = declaration("rule", function(name, spec, where) rules.declare(name, spec, plugin, where) end)
-  mill.decision = declaration("decision", function(name, spec) decisions.declare(name, spec, plugin, source()) end)
+  mill.decision = declaration("decision", function(name, spec, where) decisions.declare(name, spec, plugin, source(), where) end)
   mill.action = declaration("action", function(name, spec) actions.declare(name, spec, plugin) end)
   mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
   mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)

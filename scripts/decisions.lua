@@ -83,7 +83,8 @@ end
 ---@param spec table `title`, `facts` ({ name, of = "lead.score" } …), `outcome` ({ name } …), `hit` and `rows`, or `decide(facts)`
 ---@param plugin table { name, version }
 ---@param source string the text of the file: its hash is the decision's version
-function decisions.declare(name, spec, plugin, source)
+---@param where string file and line of the declaration
+function decisions.declare(name, spec, plugin, source, where)
   if decisions.by_name[name] then
     error(("decision %s is declared twice"):format(name), 0)
   end
@@ -96,7 +97,7 @@ function decisions.declare(name, spec, plugin, source)
     error(("decision %s needs title in both languages"):format(name), 0)
   end
   local decision = {
-    name = name, title = spec.title, plugin = plugin, facts = {}, outcome = {},
+    name = name, title = spec.title, plugin = plugin, where = where, facts = {}, outcome = {},
     version = hash.hex(hash.blake2b(source)):sub(1, 16),
   }
   for _, fact in ipairs(spec.facts or {}) do
@@ -129,13 +130,13 @@ local function resolve(decision, fact)
   for i = 2, #path do
     local field = entity and entity.by_name[path[i]]
     if not field or (i < #path and field.type ~= "reference") then
-      error(("decision %s: the fact %s is of %s, which does not exist"):format(decision.name, fact.name, fact.of), 0)
+      error(("%s: decision %s: the fact %s is of %s, which does not exist"):format(decision.where, decision.name, fact.name, fact.of), 0)
     end
     fields[#fields + 1] = { entity = entity, field = field }
     entity = field.type == "reference" and registry.get(field.to) or nil
   end
   if #fields == 0 then
-    error(("decision %s: the fact %s needs of = \"entity.field\""):format(decision.name, fact.name), 0)
+    error(("%s: decision %s: the fact %s needs of = \"entity.field\""):format(decision.where, decision.name, fact.name), 0)
   end
   fact.entity, fact.path = path[1], fields
 end

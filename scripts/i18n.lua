@@ -10,7 +10,7 @@ i18n.languages = { "en", "zh" }
 ---@param header string|nil
 ---@return "en"|"zh"
 function i18n.choose(header)
-  local best, best_weight = "en", -1
+  local best, best_weight = "en", 0
   for range in (header or ""):gmatch("[^,]+") do
     local tag = range:match("^%s*([%w%-%*]+)")
     local weight = tonumber(range:match(";%s*q=([%d%.]+)")) or 1

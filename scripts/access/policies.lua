@@ -50,7 +50,8 @@ end
 local grant_keys = { role = true, allow = true, where = true, fields = true }
 
 --- Declares the grants of an entity; several plugins may each add some.
-function policies.declare(entity_name, spec, plugin)
+---@param where string file and line of the declaration
+function policies.declare(entity_name, spec, plugin, where)
   local entity = registry.get(entity_name) or error("mill.access: there is no entity " .. tostring(entity_name), 0)
   local list = policies.grants[entity_name] or {}
   policies.grants[entity_name] = list
@@ -63,7 +64,7 @@ function policies.declare(entity_name, spec, plugin)
     if type(declared.role) ~= "string" then
       error(("mill.access %s: grant %d needs a role"):format(entity_name, i), 0)
     end
-    local grant = { role = declared.role, plugin = plugin, where = compile_where(entity, declared.where), actions = {} }
+    local grant = { role = declared.role, plugin = plugin, declared = where, where = compile_where(entity, declared.where), actions = {} }
     if declared.allow == "all" then
       grant.all_actions = true
     elseif type(declared.allow) == "table" then
@@ -94,7 +95,7 @@ function policies.finish(has_action)
     for _, grant in ipairs(list) do
       for action in pairs(grant.actions) do
         if not common_actions[action] and not has_action(entity, action) then
-          error(("mill.access %s: there is no action or move %s (plugin %s)"):format(entity_name, tostring(action), grant.plugin), 0)
+          error(("%s: mill.access %s: there is no action or move %s"):format(grant.declared, entity_name, tostring(action)), 0)
         end
       end
     end

@@ -119,12 +119,16 @@ function records.masked(entity, record, visible)
   return shown
 end
 
--- What a fault is called: a reference to a record that the actor may not see is as unknown as one that is not there.
+local function unknown_reference(field, faults)
+  faults[#faults + 1] = problem.fault(field.name, "field.reference", { entity = registry.get(field.to).label })
+end
+
+-- A reference to a record that the actor may not see is as unknown as one that is not there or cannot be one.
 local function check_reference(field, inner, actor, faults)
   local target = registry.get(field.to)
   local record = records.load(target, inner)
   if not record or not policies.visible(target, actor, record) then
-    faults[#faults + 1] = problem.fault(field.name, "field.reference", { entity = target.label })
+    unknown_reference(field, faults)
   end
 end
 
@@ -183,7 +187,9 @@ local function read_input(entity, input, actor, options)
       end
     else
       local read = table.pack(field.kind.read(field, given))
-      if read[1] == nil then
+      if read[1] == nil and field.type == "reference" then
+        unknown_reference(field, faults)
+      elseif read[1] == nil then
         faults[#faults + 1] = problem.fault(name, table.unpack(read[2]))
       else
         for i, column in ipairs(field.columns) do
@@ -205,7 +211,9 @@ local function check_required(entity, record, faults)
     named[fault.field or ""] = true
   end
   for _, field in ipairs(entity.fields) do
-    if field.required and record[field.name] == nil and not named[field.name] then
+    local value = record[field.name]
+    local empty = value == nil or type(value) == "string" and not value:find("%S")
+    if field.required and empty and not named[field.name] then
       faults[#faults + 1] = problem.fault(field.name, "field.required")
     end
   end

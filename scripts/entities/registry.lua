@@ -59,7 +59,7 @@ local function make_values(what, field, values)
   end
 end
 
-local function make_field(entity, declared, plugin)
+local function make_field(entity, declared, plugin, where)
   local name, type_name = declared[1], declared[2]
   local what = entity.name .. "." .. tostring(name)
   check_name("field of " .. entity.name, name)
@@ -70,7 +70,7 @@ local function make_field(entity, declared, plugin)
   elseif not types[type_name] then
     error(what .. ": there is no field type " .. tostring(type_name), 0)
   end
-  local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin }
+  local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin, where = where or plugin }
   for key, value in pairs(declared) do
     if math.type(key) ~= "integer" then
       if not field_keys[key] then
@@ -106,7 +106,8 @@ local entity_keys = {
 ---@param name string
 ---@param spec table
 ---@param plugin string
-function registry.declare(name, spec, plugin)
+---@param where string file and line of the declaration
+function registry.declare(name, spec, plugin, where)
   check_name("entity", name)
   if reserved_entities[name] then
     error(name .. ": this name is reserved", 0)
@@ -120,19 +121,19 @@ function registry.declare(name, spec, plugin)
   end
   check_text(name .. ": label", spec.label)
   local entity = {
-    name = name, plugin = plugin, label = spec.label, plural = spec.plural or spec.label, fields = {}, by_name = {},
+    name = name, plugin = plugin, where = where or plugin, label = spec.label, plural = spec.plural or spec.label, fields = {}, by_name = {},
     display = spec.display, key = spec.key, owner = spec.owner, unit = spec.unit, unique = spec.unique or {},
     index = spec.index or {},
   }
   for _, field in ipairs(spec.fields or {}) do
-    make_field(entity, field, plugin)
+    make_field(entity, field, plugin, where)
   end
   registry.list[#registry.list + 1] = entity
   registry.by_name[name] = entity
 end
 
 --- Adds fields to an entity that another plugin declared.
-function registry.extend(name, spec, plugin)
+function registry.extend(name, spec, plugin, where)
   local entity = registry.by_name[name] or error(("mill.extend: there is no entity %s; does needs name its plugin?"):format(name), 0)
   for key in pairs(spec) do
     if key ~= "fields" and key ~= "index" and key ~= "unique" then
@@ -140,7 +141,7 @@ function registry.extend(name, spec, plugin)
     end
   end
   for _, field in ipairs(spec.fields or {}) do
-    make_field(entity, field, plugin)
+    make_field(entity, field, plugin, where)
   end
   table.move(spec.index or {}, 1, #(spec.index or {}), #entity.index + 1, entity.index)
   table.move(spec.unique or {}, 1, #(spec.unique or {}), #entity.unique + 1, entity.unique)
@@ -193,7 +194,7 @@ end
 local function check_fields(entity, what, names)
   for _, name in ipairs(names) do
     if not entity.by_name[name] then
-      error(("entity %s: %s names the unknown field %s"):format(entity.name, what, tostring(name)), 0)
+      error(("%s: entity %s: %s names the unknown field %s"):format(entity.where, entity.name, what, tostring(name)), 0)
     end
   end
 end
@@ -203,9 +204,9 @@ function registry.finish()
   for _, entity in ipairs(registry.list) do
     for _, field in ipairs(entity.fields) do
       if field.type == "reference" and not registry.by_name[field.to] then
-        error(("%s.%s refers to the unknown entity %s"):format(entity.name, field.name, field.to), 0)
+        error(("%s: %s.%s refers to the unknown entity %s"):format(field.where, entity.name, field.name, field.to), 0)
       elseif field.type == "state" and not entity.lifecycle then
-        error(("%s.%s is a state, but there is no mill.lifecycle %q"):format(entity.name, field.name, entity.name), 0)
+        error(("%s: %s.%s is a state, but there is no mill.lifecycle %q"):format(field.where, entity.name, field.name, entity.name), 0)
       end
     end
     entity.owner = entity.owner or entity.by_name.owner and "owner"

@@ -73,6 +73,9 @@ function request.question(query, options)
       question[name] = value
     else
       local field, operator = name:match("^([^.]+)%.(.+)$")
+      if operator == "eq" then
+        field, operator = nil, nil -- equality is spelt FIELD=, and only so
+      end
       question.conditions[#question.conditions + 1] = { field = field or name, operator = operator or "eq", text = value }
     end
   end
@@ -92,8 +95,8 @@ end
 
 --- The JSON object in the body.
 function request.body(req, allow_empty)
-  local kind = req.headers["content-type"]
-  if kind and kind ~= "" and not kind:lower():find("^application/[%w%.%+%-]*json") then
+  local kind = (req.headers["content-type"] or ""):lower():match("^[^;]*"):match("^(.-)%s*$")
+  if kind ~= "" and kind ~= "application/json" and not kind:find("^application/[%w%.%+%-]+%+json$") then
     error(problem.new(415, "media_type", { detail = i18n.text "detail.media_type" }), 0)
   end
   if allow_empty and req.body == "" then

@@ -111,10 +111,11 @@ local function update(entity)
 end
 
 local function archive(entity)
-  return { method = "DELETE", pattern = "/{id}", run = function(_, arguments)
+  return { method = "DELETE", pattern = "/{id}", run = function(req, arguments)
+    local question = rest.question_of_one(req)
     local _, inner = records.archive(entity, arguments[1])
     rules.settle()
-    return answer_record(entity, inner, 200)
+    return answer_record(entity, inner, 200, question)
   end }
 end
 
@@ -137,11 +138,12 @@ end
 --- The route of a move or an action.
 function rest.act(entity, name)
   return { method = "POST", action = name, run = function(req, arguments)
+    local question = rest.question_of_one(req)
     local body = request.body(req, true)
     if entity.lifecycle and entity.lifecycle.moves[name] then
       local _, inner = records.move(entity, arguments[1], name, body)
       rules.settle()
-      return answer_record(entity, inner, 200)
+      return answer_record(entity, inner, 200, question)
     end
     local record, _, inner = find(entity, arguments[1])
     local whole = records.load(entity, inner)
@@ -151,7 +153,7 @@ function rest.act(entity, name)
     local result = actions.get(entity, name).run(record, body)
     rules.settle()
     if result == nil or (type(result) == "table" and result.id == record.id) then
-      return answer_record(entity, inner, 200)
+      return answer_record(entity, inner, 200, question)
     end
     return answer(200, { data = result })
   end }

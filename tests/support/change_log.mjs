@@ -56,7 +56,7 @@ function encoded(quoted) {
 /* Walks the whole log. Returns the rows as [{ pos, entity, …, body }]; throws at the first that is not right. */
 export async function verify_changes(path) {
   const rows = await ask(path, `SELECT ${CHAINED.map((column) => `quote(${column})`).join(', ')},
-    coalesce(hex(body), 'NULL'), coalesce(hex(salt), 'NULL'), hex(body_hash), hex(chain), body IS NULL FROM change ORDER BY pos`);
+    hex(body), hex(salt), hex(body_hash), hex(chain), body IS NULL FROM change ORDER BY pos`);
   let chain = Buffer.alloc(32);
   return rows.map((row, i) => {
     const columns = row.slice(0, CHAINED.length);
