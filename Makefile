@@ -111,6 +111,26 @@ $(B)/faults/tidemill: $(FAULTS) $(SUPPORT) $(CORE)
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS)
 
+# Wrong on purpose, each in one place: the tests of crashes must catch them.
+MUTATED := core/store/sqlite/conn core/store/sqlite/group
+UNCHANGED = $(FAULTS) $(SUPPORT) $(filter-out $(MUTATED:%=$(B)/obj/%.o),$(CORE))
+
+$(B)/obj/mutants/synchronous_off.o: core/store/sqlite/conn.c Makefile
+	@mkdir -p $(@D)
+	@$(COMPILE) '-DSTORE_SYNCHRONOUS="OFF"' -c -o $@ $<
+
+$(B)/obj/mutants/answer_before_commit.o: core/store/sqlite/group.c tests/faults/mutants/answer_before_commit.patch Makefile
+	@mkdir -p $(@D)
+	@patch -s -p1 -o $(@:.o=.c) <tests/faults/mutants/answer_before_commit.patch
+	@$(COMPILE) -c -o $@ $(@:.o=.c)
+
+$(B)/mutants/synchronous_off: $(B)/obj/mutants/synchronous_off.o $(B)/obj/core/store/sqlite/group.o $(UNCHANGED)
+$(B)/mutants/answer_before_commit: $(B)/obj/mutants/answer_before_commit.o $(B)/obj/core/store/sqlite/conn.o $(UNCHANGED)
+$(B)/mutants/%:
+	@echo "  link $@"
+	@mkdir -p $(@D)
+	@$(LINK) -o $@ $^ $(LIBS)
+
 # Of an archive the linker takes only what a test asks for, so that a test may bring a part of its own.
 $(B)/core.a: $(CORE)
 	@rm -f $@
