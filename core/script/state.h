@@ -1,7 +1,7 @@
 /* core/script/state.h: one Lua state, of one generation, on one thread, and the tasks that run in
  * it.
  *
- * A state is built by gen_state_new on any one thread and handed over whole; after that it belongs
+ * A state is built by state_new on any one thread and handed over whole; after that it belongs
  * to the thread that serves with it. A task is one coroutine in it: one request, one bulk slice,
  * one command. A task may wait (for the store, the pool, the lane); `done` comes when it has ended.
  *
