@@ -93,7 +93,8 @@ static int bound_socket(const char *host, int port, bool shared, struct err *err
 		if (fd < 0)
 			continue;
 		if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-			(shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0) ||
+			(shared &&
+				setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0) ||
 			bind(fd, at->ai_addr, at->ai_addrlen) < 0) {
 			rc = errno;
 			close(fd);

@@ -5,22 +5,22 @@
  * since a loop may be touched by its own thread only: when a place gets free, whoever leaves it
  * hands it to the job that has waited longest and wakes that job's loop. */
 #include "script/task.h"
+#include "text/password.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
-enum { AT_ONCE = 2, WAITING_MAX = 64, PASSES = 2, MEMORY = 19 * 1024 * 1024 };
+enum { AT_ONCE = 2, WAITING_MAX = 64 };
 
 struct job {
 	struct task *task;
 	struct job *next; /* among the waiting */
 	uv_work_t work;
 	uv_async_t turn; /* for one that waits: its place is free */
-	char hash[crypto_pwhash_STRBYTES];
+	char hash[PASSWORD_HASH_MAX];
 	bool verify;
 	int rc;
 	size_t len;
@@ -36,7 +36,7 @@ static struct {
 
 static void job_free(struct job *job)
 {
-	sodium_memzero(job->password, job->len);
+	password_forget(job->password, job->len);
 	free(job);
 }
 
@@ -62,10 +62,9 @@ static void work(uv_work_t *request)
 	struct job *job = request->data;
 
 	if (job->verify)
-		job->rc = crypto_pwhash_str_verify(job->hash, job->password, job->len);
+		job->rc = password_verify(job->hash, job->password, job->len);
 	else
-		job->rc = crypto_pwhash_str_alg(job->hash, job->password, job->len, PASSES, MEMORY,
-			crypto_pwhash_ALG_ARGON2ID13);
+		job->rc = password_hash(job->hash, job->password, job->len);
 	place_leave();
 }
 
@@ -187,7 +186,7 @@ static int after_hash(lua_State *L, int status, lua_KContext context)
 	return 1;
 }
 
-static int password_hash(lua_State *L)
+static int hash_of(lua_State *L)
 {
 	struct task *task = task_for_job(L, "password_hash");
 	size_t len;
@@ -208,7 +207,7 @@ static int after_verify(lua_State *L, int status, lua_KContext context)
 	return 1;
 }
 
-static int password_verify(lua_State *L)
+static int is_password(lua_State *L)
 {
 	struct task *task = task_for_job(L, "password_verify");
 	size_t hash_len, len;
@@ -231,8 +230,8 @@ static int password_verify(lua_State *L)
 void bind_password(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"password_hash", password_hash},
-		{"password_verify", password_verify},
+		{"password_hash", hash_of},
+		{"password_verify", is_password},
 		{NULL, NULL},
 	};
 

@@ -1,7 +1,8 @@
 /* core/script/generation.h: one immutable set of sources, with its hash.
  *
- * It holds the text of scripts/, plugins/ and the client packs as they were when it was read: every state of
- * the generation is made from these bytes, never from the disk again. Counted; shared between threads. */
+ * It holds the text of scripts/, plugins/ and the client packs as they were when it was read: every
+ * state of the generation is made from these bytes, never from the disk again. Counted; shared
+ * between threads. */
 #pragma once
 
 #include "base/err.h"
@@ -11,20 +12,22 @@
 struct generation;
 
 struct generation_file {
-	const char *path; /* "scripts/main.lua", "plugins/NAME/rules.lua", "config/clients/demo/pack.lua" */
+	const char *path; /* "scripts/main.lua", "plugins/NAME/rules.lua",
+			     "config/clients/demo/pack.lua" */
 	const char *text; /* NUL-terminated, but may hold NULs */
 	size_t len;
 };
 
 struct generation_source {
-	const char *root;  /* a folder on disk */
-	const char *name;  /* how its paths begin: "scripts", "plugins", "config/clients/demo" */
+	const char *root; /* a folder on disk */
+	const char *name; /* how its paths begin: "scripts", "plugins", "config/clients/demo" */
 };
 
-/* Reads all files below the roots (dot files are passed over; a file may have at most 16 MiB), and hashes
- * paths and texts (BLAKE2b-256). `settings` (JSON, handed to main.lua) is part of it and of the hash. */
-int generation_read(struct generation **gen, const struct generation_source *sources, unsigned count,
-	const char *settings, struct err *err);
+/* Reads all files below the roots (dot files are passed over; a file may have at most 16 MiB), and
+ * hashes paths and texts (BLAKE2b-256). `settings` (JSON, handed to main.lua) is part of it and of
+ * the hash. */
+int generation_read(struct generation **gen, const struct generation_source *sources,
+	unsigned count, const char *settings, struct err *err);
 struct generation *generation_take(struct generation *gen);
 void generation_drop(struct generation *gen);
 

@@ -50,3 +50,13 @@ void hash_blake2b(unsigned char out[HASH_BYTES], const void *key, size_t key_len
 	hash_add(&hash, bytes, len);
 	hash_end(&hash, out);
 }
+
+void hash_hex(char *hex, const void *bytes, size_t len)
+{
+	sodium_bin2hex(hex, len * 2 + 1, bytes, len);
+}
+
+bool hash_equal(const void *a, const void *b, size_t len)
+{
+	return sodium_memcmp(a, b, len) == 0;
+}

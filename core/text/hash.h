@@ -4,6 +4,7 @@
  * belongs to whoever embeds it and holds no memory of its own. Any thread. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HASH_BYTES 32
@@ -28,3 +29,9 @@ void hash_end(struct hash *hash, unsigned char out[HASH_BYTES]);
 /* The hash of one run of bytes. */
 void hash_blake2b(unsigned char out[HASH_BYTES], const void *key, size_t key_len, const void *bytes,
 	size_t len);
+
+/* Writes `len` bytes as 2 × `len` lower-case hex digits and a NUL. */
+void hash_hex(char *hex, const void *bytes, size_t len);
+
+/* Whether two runs of bytes are the same, in a time that does not tell where they differ. */
+bool hash_equal(const void *a, const void *b, size_t len);

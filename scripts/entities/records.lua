@@ -401,8 +401,19 @@ local function find_to_change(entity, sealed, action)
   return inner, before, actor
 end
 
+-- What was given, with values that have parts merged into what is there.
+local function merged(entity, before, input)
+  local whole = {}
+  for name, given in pairs(input) do
+    local field = entity.by_name[name]
+    local merge = field and field.kind.merge
+    whole[name] = merge and before[name] ~= nil and given ~= json.null and merge(before[name], given) or given
+  end
+  return whole
+end
+
 local function apply(entity, inner, before, actor, input, options)
-  local columns, values, faults = read_input(entity, input, actor, options)
+  local columns, values, faults = read_input(entity, merged(entity, before, input), actor, options)
   local after = copy(entity, before)
   for name, value in pairs(values) do
     after[name] = value ~= json.null and value or nil

@@ -5,6 +5,7 @@
 --   read(field, value)          a value as it comes from JSON or from Lua → its column values, in order, or
 --                               nil and a fault { code, values }
 --   load(field, first, …)       column values → the value in a record, never called for NULL
+--   merge(before, given)        what a merge patch of a value that has parts comes to (may be missing)
 --   operators                   which filters it has
 --   sort                        the suffix of the column to sort and compare by, or false
 --   sum                         the suffix of the column to sum, and sum_value(total) to give it back
@@ -162,6 +163,17 @@ types.money = {
   end,
   load = function(_, units, currency)
     return money.of_units(units, currency)
+  end,
+  -- A merge patch (RFC 7396) may give the amount alone, or the currency.
+  merge = function(before, given)
+    if type(given) ~= "table" then
+      return given
+    end
+    local merged = { amount = tostring(before), currency = before:currency() }
+    for key, value in pairs(given) do
+      merged[key] = value
+    end
+    return merged
   end,
   from_text = function(_, value)
     return money.parse(value, settings.base_currency()) or value
