@@ -124,14 +124,14 @@ struct switching {
 
 static void start_workers(struct server *server);
 
-static void log_generation(struct server *server, const struct states *states)
+static void log_generation(struct server *server, const struct states *states, const char *outcome)
 {
 	struct log_line line;
 
 	snprintf(server->hash, sizeof server->hash, "%s", generation_hash(states->gen));
 	log_begin(&line, LOG_INFO, "generation");
 	log_bytes(&line, "hash", server->hash, 12);
-	log_text(&line, "outcome", "serves");
+	log_text(&line, "outcome", outcome);
 	log_ms(&line, "ms", clock_mono_ns() - states->began_ns);
 	log_end(&line);
 }
@@ -181,7 +181,7 @@ static void switched(struct write *write)
 		states_free(states);
 	} else {
 		states->home = NULL;
-		log_generation(server, states);
+		log_generation(server, states, "serves");
 		adopt(server, states);
 		if (first) {
 			server->first = states;
@@ -221,6 +221,8 @@ static void build_and_switch(struct server *server)
 			return;
 		}
 		err_set(&err, rc, "the home is busy");
+	} else if (rc == 0) {
+		log_generation(server, states, "unchanged");
 	}
 	if (rc != 0) {
 		log_refusal(server, err.text);

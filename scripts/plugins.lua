@@ -95,8 +95,10 @@ local function fits(version, wanted)
   return major == want_major and (minor > want_minor or minor == want_minor and patch >= want_patch)
 end
 
-local function nearest(name, among)
-  for other in pairs(among) do
+-- `plugins_found` is a list that also has its plugins by name.
+local function nearest(name, plugins_found)
+  for _, plugin in ipairs(plugins_found) do
+    local other = plugin.name
     if other:sub(1, 3) == name:sub(1, 3) or other:sub(-3) == name:sub(-3) then
       return ("; did you mean %s?"):format(other)
     end

@@ -100,10 +100,29 @@ local function create(entity)
   end }
 end
 
+-- A merge patch reaches into an amount: what the patch does not name of it stays (RFC 7396).
+local function merge_money(entity, sealed, body)
+  local record
+  for _, field in ipairs(entity.fields) do
+    local given = body[field.name]
+    if field.type == "money" and type(given) == "table" and (given.amount == nil or given.currency == nil) then
+      record = record or records.get(entity, sealed) or {}
+      if record[field.name] then
+        local merged = json.decode(json.encode(record[field.name]))
+        for key, value in pairs(given) do
+          merged[key] = value
+        end
+        body[field.name] = merged
+      end
+    end
+  end
+  return body
+end
+
 local function update(entity)
   return { method = "PATCH", pattern = "/{id}", prepare = passwords.prepare(entity), run = function(req, arguments, prepared)
     local question = rest.question_of_one(req)
-    local body = passwords.merge(request.body(req), prepared)
+    local body = merge_money(entity, arguments[1], passwords.merge(request.body(req), prepared))
     local _, inner = records.update(entity, arguments[1], body)
     rules.settle()
     return answer_record(entity, inner, 200, question)

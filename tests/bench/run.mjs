@@ -67,11 +67,7 @@ async function copy_of(data, name) {
   return copy;
 }
 
-async function database_in(data) {
-  const found = (await readdir(data)).filter((name) => /\.(db|sqlite3?)$/.test(name));
-  if (found.length !== 1) throw new Error(`${data} holds ${found.length} databases: ${found}`);
-  return join(data, found[0]);
-}
+const database_in = (data) => join(data, 'tenants/demo/tenant.db');
 
 // Seconds of processor that the threads of a process have used.
 async function cpu_of(pid) {
@@ -170,8 +166,8 @@ async function measure_creates(config, demo) {
       await server.stop();
     }
 
-    const again = await replay(await database_in(await copy_of(demo.data, 'replay')), record);
-    const { rows } = await replay(await database_in(data));
+    const again = await replay(database_in(await copy_of(demo.data, 'replay')), record);
+    const { rows } = await replay(database_in(data));
     if (rows !== again.rows) throw new Error(`the replay left ${again.rows} rows in the log, the server ${rows}`);
     const creates = again.statements.filter(({ sql }) => /^INSERT INTO "?lead"?\b/.test(sql)).reduce((sum, { runs }) => sum + runs, 0);
     if (creates === 0) throw new Error('the record holds no create');

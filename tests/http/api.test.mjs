@@ -133,6 +133,9 @@ describe('a record', () => {
 
     assert.equal(patched.status, 200, patched.text);
     assert.deepEqual(patched.body.data.price, usd('2.50'));
+    const same = await admin.patch(`/api/v1/probe/${made.id}`, { price: { currency: 'USD' } });
+    assert.deepEqual([same.status, same.body.data.price, same.body.data.version], [200, usd('2.50'), 2]);
+    assert_problem(await admin.patch(`/api/v1/probe/${made.id}`, { price: { amount: null } }), 422, { field: 'price' });
   });
 
   test('that a patch leaves as it is keeps its version', async () => {
@@ -398,8 +401,10 @@ describe('a list', () => {
       const own = [];
       for (const sample of samples.slice(0, 24)) own.push(await create('probe', { ...sample, name: fresh('Walk'), code }));
       const gone = new Set();
+      let pages = 0;
 
       const seen = await walk(`/api/v1/probe?code=${encodeURIComponent(code)}&sort=${sort}`, 5, admin, async (found) => {
+        if ((pages += 1) > 4) return;
         await create('probe', { name: fresh('A before'), number: -999, title: 'A', code, price: usd('-99.00') });
         await create('probe', { name: fresh('Z after'), number: null, code });
         await create('probe', { name: fresh('Middle'), number: 0, title: 'gamma', code, price: usd('0.20') });
@@ -408,14 +413,13 @@ describe('a list', () => {
           gone.add(unseen.id);
           await admin.delete(`/api/v1/probe/${unseen.id}`);
         }
-        if (found.length > 60) throw new Error('the walk does not end');
-      }).catch((error) => { if (error.message !== 'the walk does not end') throw error; return []; });
+      });
 
-      if (seen.length === 0) return; // new ones keep coming behind the cursor: also right
       const ids = seen.map(({ id }) => id);
       assert.equal(new Set(ids).size, ids.length, 'one came twice');
       const missing = own.filter((one) => !gone.has(one.id) && !ids.includes(one.id));
       assert.deepEqual(missing.map(({ name }) => name), [], 'one did not come');
+      assert.equal(gone.size, 2);
     });
   }
 

@@ -1,0 +1,108 @@
+// tests/http/generation.test.mjs: files that are saved while the server runs are taken over, all or nothing.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { root, start } from '../support/server.mjs';
+
+let home, server, admin;
+const file = (path) => join(home, path);
+
+before(async () => {
+  home = await mkdtemp(join(tmpdir(), 'tidemill-home-'));
+  for (const folder of ['scripts', 'plugins', 'config']) await cp(join(root, folder), file(folder), { recursive: true });
+  server = await start({ config: file('config/tidemill.lua'), data: file('data'), args: ['--watch'] });
+  admin = await server.log_in('admin');
+});
+after(async () => {
+  await server.stop();
+  await rm(home, { recursive: true, force: true });
+});
+
+// Saves a file and waits for the server's word on it.
+async function save(path, change) {
+  const before_text = await readFile(file(path), 'utf8');
+  const seen = server.logs.length;
+  await writeFile(file(path), change(before_text));
+  for (let i = 0; i < 200; i++) {
+    const line = server.logs.slice(seen).split('\n').find((one) => one.includes(' generation '));
+    if (line) return line;
+    await new Promise((later) => setTimeout(later, 25));
+  }
+  throw new Error('the server said nothing of the saved file');
+}
+
+const selector_of_a_new_lead = async () => {
+  const lead = (await admin.post('/api/v1/lead', { name: 'x', region: 'east', score: 85 })).body.data;
+  return (await admin.get(`/api/v1/lead/${lead.id}/decisions`)).body.data[0].outcome.selector;
+};
+
+test('a decision that is edited decides the next lead, without a restart', async () => {
+  const before_edit = await selector_of_a_new_lead();
+
+  await save('plugins/lead/decisions/route.lua', (text) => text.replaceAll('"unit:east"', '"unit:west"'));
+
+  assert.equal(before_edit, 'unit:east');
+  assert.equal(await selector_of_a_new_lead(), 'unit:west');
+});
+
+test('a broken file leaves the old generation serving and is named with its line', async () => {
+  const line = await save('plugins/lead/decisions/route.lua', (text) => `${text}\n{{{`);
+
+  assert.match(line, /refused; the one before serves on/);
+  assert.match(line, /plugins\/lead\/decisions\/route\.lua:\d+/);
+  assert.equal(await selector_of_a_new_lead(), 'unit:west');
+  await save('plugins/lead/decisions/route.lua', (text) => text.replace('\n{{{', ' '));
+});
+
+test('a cell that cannot be read is named with row and fact', async () => {
+  const line = await save('plugins/lead/decisions/route.lua', (text) => text.replace('">= 80"', '">> 80"'));
+
+  assert.match(line, /row 4, score/);
+  await save('plugins/lead/decisions/route.lua', (text) => text.replace('">> 80"', '">= 80"'));
+});
+
+test('a plugin that is missing, and needs that go in a circle, are named', async () => {
+  const missing = await save('plugins/lead/plugin.lua', (text) => text.replace('product = "^1.0"', 'prodict = "^1.0"'));
+  await save('plugins/lead/plugin.lua', (text) => text.replace('prodict = "^1.0"', 'product = "^1.0"'));
+  const circle = await save('plugins/product/plugin.lua', (text) => text.replace(/needs = \{[^}]*\}|api = 1,/, (found) => (
+    found.startsWith('api') ? 'api = 1, needs = { lead = "^1.0" },' : 'needs = { lead = "^1.0" }')));
+
+  assert.match(missing, /prodict.*did you mean product/);
+  assert.match(circle, /circle/);
+  await cp(join(root, 'plugins/product/plugin.lua'), file('plugins/product/plugin.lua'));
+  await new Promise((later) => setTimeout(later, 500));
+});
+
+test('a field that is added is there after the save, and one whose type changes is refused', async () => {
+  const field = (type) => `{ "budget", "${type}", label = { en = "Budget", zh = "预算" } },`;
+  const added = await save('plugins/lead/entities.lua', (text) => text.replace('{ "company",', `${field('integer')}\n    { "company",`));
+  const lead = await admin.post('/api/v1/lead', { name: 'rich', budget: 7 });
+  const changed = await save('plugins/lead/entities.lua', (text) => text.replace(field('integer'), field('text')));
+
+  assert.match(added, /serves/);
+  assert.equal(lead.body.data.budget, 7);
+  assert.match(changed, /refused.*lead\.budget is stored as integer/);
+  assert.equal((await admin.post('/api/v1/lead', { name: 'still', budget: 8 })).status, 201);
+});
+
+test('under load no request fails while generations change', async () => {
+  await save('plugins/lead/entities.lua', (text) => text.replace('"budget", "text"', '"budget", "integer"')).catch(() => null);
+  let over = false;
+  const statuses = new Map();
+  const clients = Array.from({ length: 8 }, async (_, i) => {
+    while (!over) {
+      const { status } = i % 2 ? await admin.get('/api/v1/lead?limit=5') : await admin.post('/api/v1/lead', { name: 'load', region: 'east', score: 85 });
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  });
+
+  for (let i = 0; i < 10; i++) await save('plugins/lead/decisions/route.lua', (text) => `${text}\n-- ${i}`);
+  over = true;
+  await Promise.all(clients);
+
+  assert.deepEqual([...statuses.keys()].sort(), [200, 201]);
+});

@@ -1,0 +1,96 @@
+// tests/http/import.test.mjs: `tidemill import`, in the server that runs and without one.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { ask, database } from '../support/change_log.mjs';
+import { root, start, tidemill } from '../support/server.mjs';
+
+const HEADER = 'opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value';
+let server, folder;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tidemill-import-'));
+  server = await start({ data: join(folder, 'data') });
+});
+after(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function run(...args) {
+  return new Promise((done) => {
+    execFile(tidemill, args, { cwd: root }, (error, stdout, stderr) => done({ status: error?.code ?? 0, stdout, stderr }));
+  });
+}
+
+async function import_rows(name, rows, ...more) {
+  const file = join(folder, name);
+  await writeFile(file, Buffer.concat([Buffer.from(`${HEADER}\n`), ...rows.map((row) => Buffer.concat([Buffer.from(row), Buffer.from('\n')]))]));
+  const result = await run('import', 'opportunity', file, '--data', server.data, '--json', ...more);
+  return { ...result, file, report: result.status === 0 ? JSON.parse(result.stdout) : null };
+}
+
+const changes = async () => Number((await ask(database(server.data), 'SELECT count(*) FROM change'))[0][0]);
+
+test('good rows are created, and refused rows go to the rejects file with line, column and reason', async () => {
+  const { report, file } = await import_rows('mixed.csv', [
+    'IMP00001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800',
+    'IMP00002,Nobody Known,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800',
+    'IMP00003,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02',
+    Buffer.concat([Buffer.from('IMP00004,Anna Snelling,GTX Pro,'), Buffer.from([0xff, 0xfe]), Buffer.from(',Won,2017-01-02,2017-02-03,1')]),
+    'IMP00005,Anna Snelling,GTX Pro,Isdom,Won,2017-13-45,2017-02-03,4800',
+  ]);
+
+  assert.deepEqual([report.rows, report.created, report.refused], [5, 1, 4]);
+  const rejects = (await readFile(`${file}.rejects.csv`, 'latin1')).trim().split(/\r?\n/);
+  assert.match(rejects[0], /^"?line"?,"?column"?,"?reason"?,/);
+  assert.deepEqual(rejects.slice(1).map((line) => Number(line.replaceAll('"', '').split(',')[0])).sort(), [3, 4, 5, 6]);
+});
+
+test('the same file read twice changes nothing the second time', async () => {
+  const rows = ['IMP10001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800', 'IMP10002,Anna Snelling,GTXPro,,Engaging,2017-01-02,,'];
+  const first = await import_rows('twice.csv', rows);
+  const before_second = await changes();
+
+  const second = await import_rows('twice.csv', rows);
+
+  assert.equal(first.report.created, 2);
+  assert.deepEqual([second.report.created, second.report.changed, second.report.unchanged], [0, 0, 2]);
+  assert.equal(await changes(), before_second);
+});
+
+test('a missing column, mapping or file is named, with status 1', async () => {
+  const file = join(folder, 'short.csv');
+  await writeFile(file, 'opportunity_id,product\nX,GTX Pro\n');
+
+  const column = await run('import', 'opportunity', file, '--data', server.data);
+  const mapping = await run('import', 'oportunity', file, '--data', server.data);
+  const missing = await run('import', 'opportunity', join(folder, 'none.csv'), '--data', server.data);
+
+  assert.deepEqual([column.status, mapping.status, missing.status], [1, 1, 1]);
+  assert.match(column.stderr, /sales_agent/);
+  assert.match(mapping.stderr, /there is no mapping oportunity/);
+  assert.match(missing.stderr, /none\.csv/);
+});
+
+test('wrong usage ends with status 2 and says what is right', async () => {
+  const { status, stderr } = await run('import', 'opportunity');
+
+  assert.equal(status, 2);
+  assert.match(stderr, /usage: tidemill import/);
+});
+
+test('without a server the import runs in its own process, and the next start has it', async () => {
+  await server.stop();
+  const { report } = await import_rows('alone.csv', ['IMP20001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800']);
+  server = await start({ data: server.data });
+  const admin = await server.log_in('admin');
+
+  assert.equal(report.created, 1);
+  assert.equal((await admin.get('/api/v1/opportunity?number=IMP20001')).body.data.length, 1);
+});
