@@ -261,12 +261,13 @@ static void test_the_lane_hashes_no_password(void **state)
 		"password_hash belongs into handle: the lane never waits for it");
 }
 
-/* Two at once and 64 in the queue: the 67th is told to come again. */
+/* Two at once and 64 in the queue; of many more, sent faster than any is hashed, the rest is told to
+ * come again, at once. One that is done meanwhile leaves its place to another. */
 static void test_too_many_passwords_are_refused_as_busy(void **state)
 {
-	enum { ALL = 70, SERVED = 66 };
+	enum { ALL = 400, SERVED = 66 };
 	static struct outcome out[ALL];
-	int served = 0;
+	int served = 0, refused = 0;
 
 	(void)state;
 	memset(out, 0, sizeof out);
@@ -276,13 +277,14 @@ static void test_too_many_passwords_are_refused_as_busy(void **state)
 	for (int i = 0; i < ALL; i++)
 		state_handle(here.state, &request, done, &out[i]);
 	for (int i = 0; i < ALL; i++)
-		assert_int_equal(out[i].calls, i < SERVED ? 0 : 1);
+		refused += out[i].calls;
 	uv_run(&here.loop, UV_RUN_DEFAULT);
 
 	for (int i = 0; i < ALL; i++)
 		served += strcmp(out[i].body, "true") == 0;
-	assert_int_equal(served, SERVED);
-	assert_string_equal(out[SERVED].body, "busy");
+	assert_int_equal(served + refused, ALL);
+	assert_in_range(served, SERVED, ALL - 1);
+	assert_string_equal(out[ALL - 1].body, "busy");
 }
 
 /* One of several threads that want passwords hashed, each on a loop of its own. */
