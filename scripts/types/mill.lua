@@ -2,8 +2,7 @@
 -- luacheck: ignore
 
 -- scripts/types/mill.lua: what an editor (lua-language-server) knows of `mill`, the one object that a plugin gets. It is
--- never loaded by the server. docs/plugin-api.md says the same in sentences; tests/docs holds both against
--- scripts/api.lua.
+-- never loaded by the server. docs/plugin-api.md says the same in sentences.
 
 ---A text in both languages. Both are needed wherever people read it.
 ---@class mill.Text
