@@ -261,8 +261,8 @@ static void test_the_lane_hashes_no_password(void **state)
 		"password_hash belongs into handle: the lane never waits for it");
 }
 
-/* Two at once and 64 in the queue; of many more, sent faster than any is hashed, the rest is told to
- * come again, at once. One that is done meanwhile leaves its place to another. */
+/* Two at once and 64 in the queue; of many more, sent faster than any is hashed, the rest is told
+ * to come again, at once. One that is done meanwhile leaves its place to another. */
 static void test_too_many_passwords_are_refused_as_busy(void **state)
 {
 	enum { ALL = 400, SERVED = 66 };
