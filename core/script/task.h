@@ -1,8 +1,8 @@
 /* core/script/task.h: the inside of a state and of its tasks, for the files of core/script only.
  *
  * A task is one coroutine that calls one function of main.lua. It is idle (kept for the next
- *request, its coroutine empty), runs, or waits, and ends with one call of `done`. One thread runs
- *one task at a time: `state->current` is that task, also while it runs in an inner coroutine.
+ * request, its coroutine empty), runs, or waits, and ends with one call of `done`. One thread runs
+ * one task at a time: `state->current` is that task, also while it runs in an inner coroutine.
  *
  * A binding that waits is written so:
  *
@@ -12,8 +12,8 @@
  *	return task_await(L, task, after_query);
  *
  * `after_query` runs at once when the completion came inside the call, and otherwise when it comes;
- *the stack is the binding's own. What the call was given must outlive the wait: strings lie on the
- *Lua stack, `params` and `bytes` in the task. */
+ * the stack is the binding's own. What the call was given must outlive the wait: strings lie on the
+ * Lua stack, `params` and `bytes` in the task. */
 #pragma once
 
 #include "base/buf.h"

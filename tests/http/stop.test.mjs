@@ -1,55 +1,282 @@
-// tests/http/stop.test.mjs: starting and stopping.
+// tests/http/stop.test.mjs: how the server starts, says that it is ready, and stops.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before, test } from 'node:test';
 
-import { root, start, tidemill } from '../support/server.mjs';
+import { database, verify_changes, with_copy } from '../support/change_log.mjs';
+import { assert_problem } from '../support/problem.mjs';
+import { connect } from '../support/raw.mjs';
+import { make_root } from '../support/root.mjs';
+import { demo_password, start, tidemill } from '../support/server.mjs';
 
-test('SIGTERM finishes what is in flight, ends with status 0, and a restart has all that was answered', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tidemill-stop-'));
-  const server = await start({ data: folder });
-  const admin = await server.log_in('admin');
-  const sent = Array.from({ length: 40 }, (_, i) => admin.post('/api/v1/lead', { name: `last-${i}` }).catch(() => null));
-  await new Promise((later) => setTimeout(later, 10));
+let root;
+let folder; // of all data folders here; `seed` in it is one that has all the demo brings
+let made = 0;
+
+before(async () => {
+  root = await make_root({ rows: 5 });
+  folder = await mkdtemp(join(tmpdir(), 'tidemill-stop-'));
+  await (await start({ config: root.config, cwd: root.path, data: join(folder, 'seed') })).stop();
+});
+after(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await root?.remove();
+});
+
+// A data folder of its own.
+async function fresh() {
+  const data = join(folder, `data ${made += 1}`);
+  await cp(join(folder, 'seed'), data, { recursive: true });
+  return data;
+}
+
+const serve = async (data) => start({ config: root.config, cwd: root.path, data: data ?? await fresh() });
+const later = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// A start that should end by itself: its status and what it said.
+function run(...args) {
+  return new Promise((done) => {
+    const child = spawn(tidemill, args, { cwd: root.path, stdio: ['ignore', 'pipe', 'pipe'] });
+    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { said += text; });
+    child.once('close', (status, signal) => { clearTimeout(timer); done({ status, signal, said }); });
+  });
+}
+const refused = (...args) => run('serve', '--config', root.config, ...args);
+
+const request = (method, path, body, ...headers) => [`${method} ${path} HTTP/1.1`, 'Host: x', ...headers,
+  `Content-Length: ${Buffer.byteLength(body)}`].join('\r\n') + `\r\n\r\n${body}`;
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  test(`${signal} lets every request that has come in finish, ends with status 0, and a restart has all that was answered`, async () => {
+    const data = await fresh();
+    const server = await serve(data);
+    const admin = await server.log_in('admin');
+    const name = (i) => `${signal} ${i}`;
+    // Passwords take a while, so that these are in flight when the signal comes.
+    const wires = await Promise.all(Array.from({ length: 24 }, () => connect(server.url)));
+    wires.forEach((wire, i) => wire.send(i % 3 === 0 ? request('POST', '/api/v1/session', JSON.stringify({ login: 'hq', password: demo_password }))
+      : i % 3 === 1 ? request('POST', '/api/v1/user', JSON.stringify({ login: `user.${i}`, name: name(i), password: 'a password' }), `Cookie: ${admin.cookie}`)
+        : request('POST', '/api/v1/lead', JSON.stringify({ name: name(i), region: 'east', score: 85 }), `Cookie: ${admin.cookie}`)));
+    await later(60);
+
+    server.child.kill(signal);
+    const answers = await Promise.all(wires.map((wire) => wire.answer()));
+    const end = await server.ended;
+
+    assert.deepEqual(answers.map((answer) => answer?.status), Array(24).fill(201));
+    assert.ok(answers.some((answer) => answer.headers.connection === 'close'), 'all were answered before the signal: it proves nothing');
+    assert.deepEqual(end, { code: 0, signal: null });
+    await assert.rejects(fetch(`${server.url}/healthz`));
+
+    const again = await serve(data);
+    const client = await again.log_in('admin');
+    const there = [...await client.all('/api/v1/lead'), ...await client.all('/api/v1/user')].map((one) => one.name);
+    answers.forEach((_, i) => assert.ok(i % 3 === 0 || there.includes(name(i)), name(i)));
+    const cookie = answers[0].headers['set-cookie'].split(';')[0];
+    assert.equal((await again.nobody.request('GET', '/api/v1/session', undefined, { cookie })).status, 200, 'a session outlives the restart');
+    assert.equal((await again.stop()).code, 0);
+    await with_copy(database(data), verify_changes);
+  });
+}
+
+test('a stop takes no longer than its requests: connections that wait for nothing are closed at once', async () => {
+  const server = await serve();
+  const wires = await Promise.all(Array.from({ length: 20 }, () => connect(server.url)));
+  for (const wire of wires.slice(10)) await wire.send('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n').answer();
+  const began = Date.now();
 
   const end = await server.stop();
-  const answered = (await Promise.all(sent)).filter((answer) => answer?.status === 201).length;
-  const again = await start({ data: folder });
-  const there = await (await again.log_in('admin')).all('/api/v1/lead?name.has=last-');
-  await again.stop();
 
   assert.equal(end.code, 0);
-  assert.ok(there.length >= answered);
-  assert.equal((await fetch(`${again.url}/readyz`).catch(() => null)), null);
-  await rm(folder, { recursive: true, force: true });
+  assert.ok(Date.now() - began < 5000, `${Date.now() - began} ms`);
+  for (const wire of wires) await wire.closed();
 });
 
-test('a server with demo logins refuses to listen beyond the loopback', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tidemill-open-'));
+test('while the demo comes in the server is alive but not ready, and its data is there once it is', async () => {
+  const full = await make_root({ rows: 2000 });
+  const states = new Set();
+  const child = spawn(tidemill, ['serve', '--config', full.config, '--data', join(folder, 'ready'), '--listen', '127.0.0.1:0'],
+    { cwd: full.path, stdio: ['ignore', 'pipe', 'pipe'] });
+  try {
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
+    let port;
+    for (let i = 0; i < 400 && !port; i += 1) {
+      await later(10);
+      port = await listening_port(child.pid);
+    }
+    assert.ok(port, said);
+    const url = `http://127.0.0.1:${port}`;
+    for (let status = 0; status !== 200;) {
+      const [ready, alive] = await Promise.all(['readyz', 'healthz'].map((path) => fetch(`${url}/${path}`)));
+      assert.equal(alive.status, 200);
+      assert.equal(await alive.text(), 'ok\n');
+      status = ready.status;
+      states.add(`${status} ${await ready.text()}`);
+      await later(20);
+    }
 
-  const { status, stderr } = spawnSync(tidemill, ['serve', '--data', folder, '--listen', '0.0.0.0:8765'], { cwd: root, encoding: 'utf8', timeout: 20_000 });
-
-  assert.equal(status, 1);
-  assert.match(stderr, /demo_logins_beyond_loopback/);
-  await rm(folder, { recursive: true, force: true });
+    assert.deepEqual([...states], ['503 starting\n', '200 ready\n']);
+    assert.match(said, new RegExp(`Tidemill serves http://127\\.0\\.0\\.1:${port}/`), 'the address is printed, also of a port that the system chose');
+  } finally {
+    child.kill('SIGTERM');
+    await new Promise((done) => child.once('close', done));
+    await full.remove();
+  }
 });
 
-test('a data folder that is in use, and a port that is in use, are named', async () => {
-  const server = await start();
-  const listen = ['serve', '--listen', new URL(server.url).host];
-  const other = await mkdtemp(join(tmpdir(), 'tidemill-other-'));
+// Where a process listens: as the kernel says, for the server itself says it only when it is ready.
+async function listening_port(pid) {
+  const links = await Promise.all((await readdir(`/proc/${pid}/fd`)).map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+  for (const line of (await readFile('/proc/net/tcp', 'utf8')).split('\n').slice(1)) {
+    const columns = line.trim().split(/\s+/);
+    if (columns[3] === '0A' && links.includes(`socket:[${columns[9]}]`)) return parseInt(columns[1].split(':')[1], 16);
+  }
+  return null;
+}
 
-  const folder = spawnSync(tidemill, ['serve', '--data', server.data, '--listen', '127.0.0.1:0'], { cwd: root, encoding: 'utf8', timeout: 20_000 });
-  const port = spawnSync(tidemill, [...listen, '--data', other], { cwd: root, encoding: 'utf8', timeout: 20_000 });
-  await server.stop();
-  await rm(other, { recursive: true, force: true });
+test('readyz and healthz are open, tell nothing more, and know HEAD', async () => {
+  const server = await serve();
+  try {
+    for (const [path, text] of [['/readyz', 'ready\n'], ['/healthz', 'ok\n']]) {
+      const got = await server.nobody.get(path);
+      assert.deepEqual([got.status, got.text, got.headers.get('set-cookie')], [200, text, null]);
+      assert.equal((await server.nobody.request('HEAD', path)).status, 200);
+    }
+    assert_problem(await server.nobody.get('/healthz/x'), 404);
+  } finally {
+    await server.stop();
+  }
+});
 
-  assert.equal(folder.status, 1);
-  assert.match(folder.stderr, /in use by another tidemill/);
-  assert.equal(port.status, 1);
-  assert.match(port.stderr, /Address already in use/);
+test('what a server keeps is for its owner only', async () => {
+  const data = join(folder, 'owner');
+  const server = await serve(data);
+  try {
+    for (const name of ['', 'lock', 'admin.sock', 'tenants', 'tenants/demo']) {
+      const { mode } = await stat(join(data, name));
+      assert.equal(mode & 0o077, 0, `${name} has mode ${(mode & 0o777).toString(8)}`);
+    }
+  } finally {
+    await server.stop();
+  }
+});
+
+test('a server with demo logins listens on the loopback only', async () => {
+  for (const address of ['0.0.0.0:0', '[::]:0', '192.0.2.1:8080']) {
+    const { status, said } = await refused('--data', join(folder, 'open'), '--listen', address);
+
+    assert.equal(status, 1, said);
+    assert.match(said, /demo_logins_beyond_loopback/, address);
+  }
+});
+
+test('unless the setting says otherwise', async () => {
+  const open = await make_root({ rows: 5 });
+  await open.setting('demo_logins_beyond_loopback', 'true');
+  const child = spawn(tidemill, ['serve', '--config', open.config, '--data', join(folder, 'beyond'), '--listen', '0.0.0.0:0'],
+    { cwd: open.path, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
+  for (let i = 0; i < 400 && !/Tidemill serves/.test(said) && child.exitCode === null; i += 1) await later(25);
+  child.kill('SIGTERM');
+  const status = await new Promise((done) => child.exitCode === null ? child.once('close', done) : done(child.exitCode));
+  await open.remove();
+
+  assert.match(said, /Tidemill serves http:\/\/0\.0\.0\.0:\d+\//);
+  assert.equal(status, 0);
+});
+
+test('a data folder or a port that is in use is named, and who uses it is not disturbed', async () => {
+  const server = await serve();
+  const { host } = new URL(server.url);
+
+  const same_data = await refused('--data', server.data, '--listen', '127.0.0.1:0');
+  const same_port = await refused('--data', join(folder, 'other'), '--listen', host);
+
+  try {
+    assert.equal(same_data.status, 1);
+    assert.match(same_data.said, /in use by another tidemill/);
+    assert.ok(same_data.said.includes(server.data), same_data.said);
+    assert.equal(same_port.status, 1);
+    assert.match(same_port.said, /Address already in use/);
+    assert.ok(same_port.said.includes(host), same_port.said);
+    assert.equal((await server.log_in('hq').then((hq) => hq.get('/api/v1/lead'))).status, 200);
+    assert.equal((await stat(join(server.data, 'admin.sock'))).isSocket(), true);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('after a kill the next start needs no hand', async () => {
+  const data = await fresh();
+  const server = await serve(data);
+  const admin = await server.log_in('admin');
+  assert.equal((await admin.post('/api/v1/contact', { name: 'Before the kill' })).status, 201);
+
+  await server.kill();
+  const again = await serve(data);
+
+  try {
+    assert.equal((await (await again.log_in('admin')).get('/api/v1/contact')).body.data[0].name, 'Before the kill');
+  } finally {
+    await again.stop();
+  }
+});
+
+test('a start that cannot be is refused in words, with status 1', async () => {
+  const broken = join(folder, 'broken.lua');
+  await writeFile(broken, 'return {\n  listen = \n}\n');
+  const unknown = join(folder, 'unknown.lua');
+  await writeFile(unknown, 'return { lisen = "127.0.0.1:1" }\n');
+  const closed = join(folder, 'closed');
+  await writeFile(closed, 'this is no folder');
+  const data = join(folder, 'never');
+
+  const cases = [
+    [['serve', '--config', join(folder, 'none.lua'), '--data', data], /none\.lua/],
+    [['serve', '--config', broken, '--data', data], /broken\.lua.*3|broken\.lua:3/],
+    [['serve', '--config', unknown, '--data', data], /lisen.*listen/],
+    [['serve', '--config', root.config, '--data', closed, '--listen', '127.0.0.1:0'], /closed/],
+    [['serve', '--config', root.config, '--data', data, '--listen', 'nonsense'], /HOST:PORT/],
+    [['serve', '--config', root.config, '--data', data, '--listen', '127.0.0.1:99999'], /HOST:PORT/],
+    [['serve', '--config', root.config, '--data', data, '--listen', '127.0.0.1:'], /HOST:PORT/],
+  ];
+  for (const [args, says] of cases) {
+    const { status, said } = await run(...args);
+    assert.equal(status, 1, `${args}: ${said}`);
+    assert.match(said, says);
+  }
+});
+
+test('wrong usage ends with status 2 and says what is right; --help ends with 0', async () => {
+  for (const args of [[], ['nonsense'], ['serve', '--nonsense'], ['serve', 'word'], ['serve', '--listen'], ['import'], ['token', 'admin']]) {
+    const { status, said } = await run(...args);
+    assert.equal(status, 2, `${args}: ${said}`);
+    assert.match(said, /usage: tidemill/);
+  }
+  for (const args of [['--help'], ['serve', '--help'], ['import', '--help'], ['check', '-h'], ['version']]) {
+    const { status, said } = await run(...args);
+    assert.equal(status, 0, `${args}: ${said}`);
+    assert.match(said, /tidemill/);
+  }
+});
+
+test('a database that is none is refused in words and left as it is', async () => {
+  const data = await fresh();
+  const words = 'this is no database, but it may be somebody’s letter\n'.repeat(100);
+  for (const end of ['-wal', '-shm']) await rm(database(data) + end, { force: true });
+  await writeFile(database(data), words);
+
+  const { status, said } = await refused('--data', data, '--listen', '127.0.0.1:0');
+
+  assert.equal(status, 1, said);
+  assert.match(said, /tenant\.db/);
+  assert.equal(await readFile(database(data), 'utf8'), words);
 });
