@@ -281,7 +281,7 @@ static int read_address(struct server *server, const char *listen, struct err *e
 	return 0;
 }
 
-static void seeded(void *data, const struct task_result *result)
+static void ready(void *data, const struct task_result *result)
 {
 	struct server *server = data;
 
@@ -296,7 +296,7 @@ static void seeded(void *data, const struct task_result *result)
 		finish(server);
 }
 
-static void seed_text(void *data, const char *text, size_t len)
+static void start_text(void *data, const char *text, size_t len)
 {
 	const struct server *server = data;
 
@@ -304,7 +304,7 @@ static void seed_text(void *data, const char *text, size_t len)
 		fprintf(stderr, "%.*s\n", (int)len, text);
 }
 
-static void bring_seeds(struct server *server)
+static void finish_start(struct server *server)
 {
 	struct buf arguments = BUF_EMPTY;
 
@@ -313,10 +313,12 @@ static void bring_seeds(struct server *server)
 		&arguments, server->options.settings->root, strlen(server->options.settings->root));
 	buf_puts(&arguments, ",\"rejects\":");
 	json_out_string(&arguments, server->folder.path, strlen(server->folder.path));
+	buf_puts(&arguments, ",\"address\":");
+	json_out_string(&arguments, server->address, strlen(server->address));
 	buf_puts(&arguments, "}");
 	server->commands++;
 	state_command(
-		server->state, "seed", arguments.data, arguments.len, seed_text, seeded, server);
+		server->state, "start", arguments.data, arguments.len, start_text, ready, server);
 	buf_free(&arguments);
 }
 
@@ -376,7 +378,7 @@ static void described(void *data, const struct task_result *result)
 	} else {
 		listen_for_requests(server);
 		if (!server->stopping)
-			bring_seeds(server);
+			finish_start(server);
 	}
 }
 
@@ -385,7 +387,7 @@ static void start_workers(struct server *server)
 	struct err err;
 
 	if (!server->options.listens) {
-		bring_seeds(server);
+		finish_start(server);
 		return;
 	}
 	if (read_address(server, server->options.settings->listen, &err) != 0) {
@@ -393,7 +395,7 @@ static void start_workers(struct server *server)
 		return;
 	}
 	server->commands++;
-	state_command(server->state, "describe", "{}", 2, seed_text, described, server);
+	state_command(server->state, "describe", "{}", 2, start_text, described, server);
 }
 
 /* The stop: workers first, each finishing what is in flight; then, when no command runs, the home;

@@ -17,6 +17,7 @@ local routes = require "http.routes"
 local rules = require "rules"
 local schema = require "entities.schema"
 local seeds = require "seeds"
+local sign_in_links = require "people.sign_in_links"
 local task = require "core.task"
 local tokens = require "people.tokens"
 local testing = require "testing"
@@ -36,6 +37,7 @@ local bulk = {
   end,
   ["import.slice"] = imports.slice,
   ["seed.done"] = seeds.done,
+  ["sign_in_link.first"] = sign_in_links.add_first,
   ["test.file"] = testing.file,
   ["token.add"] = tokens.add,
 }
@@ -50,9 +52,15 @@ function commands.import(arguments, emit)
   return arguments.json and json.encode(report) or imports.words(report)
 end
 
---- Brings in the seeds of the client packs: `{ root, rejects }`.
-function commands.seed(arguments, emit)
-  return tostring(#seeds.run(arguments.root, arguments.rejects, emit))
+--- The last step of a start: `{ root, rejects, address }`. Brings in the seeds of the client packs and, where nobody
+--- could sign in otherwise, tells a link for the first administrator. `address` is empty when nothing is served.
+function commands.start(arguments, emit)
+  local reports = seeds.run(arguments.root, arguments.rejects, emit)
+  if arguments.address ~= "" and sign_in_links.nobody_can_sign_in() then
+    emit("Nobody has a password yet. The first administrator signs in here, once, within 24 hours:\n  "
+      .. sign_in_links.first(arguments.address, task.lane))
+  end
+  return tostring(#reports)
 end
 
 --- What there is: routes, whether a pack brings logins with a known password, and what it says at the start.

@@ -5,6 +5,7 @@ return {
   ["problem.bad_request"]    = { en = "The request cannot be understood", zh = "请求无法识别" },
   ["problem.unauthorized"]   = { en = "Sign in first", zh = "请先登录" },
   ["problem.bad_login"]      = { en = "Login or password is wrong", zh = "登录名或密码错误" },
+  ["problem.bad_link"]       = { en = "The link has been used or has run out", zh = "链接已使用或已过期" },
   ["problem.bad_token"]      = { en = "The session or token is not valid", zh = "会话或令牌无效" },
   ["problem.forbidden"]      = { en = "This is not allowed to you", zh = "您没有此权限" },
   ["problem.cross_site"]     = { en = "A change may only come from this site's own pages", zh = "更改只能来自本站页面" },

@@ -9,6 +9,7 @@ local records = require "entities.records"
 local registry = require "entities.registry"
 local request = require "http.request"
 local sessions = require "people.sessions"
+local sign_in_links = require "people.sign_in_links"
 
 local function answer(status, data, headers)
   headers = headers or {}
@@ -20,26 +21,38 @@ local function cookie(value, seconds)
   return ("%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%d"):format(sessions.cookie, value, seconds)
 end
 
-local function sign_in_prepare(body)
+-- Exactly these names, each a text.
+local function check_texts(body, names)
   local faults = {}
-  for _, name in ipairs { "login", "password" } do
+  for _, name in ipairs(names) do
     if type(body[name]) ~= "string" or body[name] == "" then
       faults[#faults + 1] = problem.fault(name, body[name] == nil and "field.required" or "field.text")
     end
+    names[name] = true
   end
   for name in pairs(body) do
-    if name ~= "login" and name ~= "password" then
-      faults[#faults + 1] = problem.fault(name, "field.unknown", { entity = "session", field = name, known = "login, password" })
+    if not names[name] then
+      faults[#faults + 1] = problem.fault(name, "field.unknown", { entity = "session", field = name, known = table.concat(names, ", ") })
     end
   end
   if #faults > 0 then
     problem.raise(422, faults)
   end
-  return tostring(sessions.verify(body.login:lower(), body.password:sub(1, 1000)))
+end
+
+-- With login and password, which are verified here; or with the secret of a link, which is taken in the lane.
+local function sign_in_prepare(body)
+  if body.link ~= nil then
+    check_texts(body, { "link" })
+    return json.encode { link = body.link }
+  end
+  check_texts(body, { "login", "password" })
+  return json.encode { user = id.seal(sessions.verify(body.login:lower(), body.password:sub(1, 1000))) }
 end
 
 local function sign_in(_, _, prepared)
-  local secret, expires_at = sessions.start(math.tointeger(tonumber(prepared)))
+  local who = json.decode(prepared)
+  local secret, expires_at = sessions.start(who.link and sign_in_links.take(who.link) or id.open(who.user))
   return answer(201, { data = { expires_at = clock.format(expires_at) } }, {
     ["set-cookie"] = cookie(secret, sessions.lasts_ms // 1000), location = "/api/v1/session", ["cache-control"] = "no-store",
   })

@@ -20,17 +20,14 @@ function tokens.create(login, name, lane)
     error("there is no user " .. login, 0)
   end
   local secret = "tm_" .. hash.base64url(hash.random(32))
-  lane("token.add", json.encode { user = id.seal(row[1]), name = name, hash = hash.hex(hash.blake2b(secret)) })
+  lane("token.add", json.encode { user = id.seal(row[1]), name = name, hash = hash.base64url(hash.blake2b(secret)) })
   return secret
 end
 
 --- Stores a token's hash; in the home lane.
 function tokens.add(payload)
   local token = json.decode(payload)
-  local bytes = token.hash:gsub("%x%x", function(digits)
-    return string.char(tonumber(digits, 16))
-  end)
-  store.run(people_sql.add_token, store.blob(bytes), id.open(token.user), token.name, clock.now(), nil)
+  store.run(people_sql.add_token, store.blob(hash.unbase64url(token.hash)), id.open(token.user), token.name, clock.now(), nil)
   return ""
 end
 

@@ -23,6 +23,23 @@ people.add_session = [[INSERT INTO session (token_hash, "user", created_at, expi
 people.end_session = "DELETE FROM session WHERE token_hash = ?"
 people.end_old_sessions = "DELETE FROM session WHERE expires_at <= ?"
 
+people.add_link = [[INSERT INTO sign_in_link (token_hash, "user", expires_at) VALUES (?, ?, ?)]]
+people.end_links = [[DELETE FROM sign_in_link WHERE "user" = ?]]
+people.end_link = "DELETE FROM sign_in_link WHERE token_hash = ?"
+--- Parameters: hash of the link's secret, now.
+people.link_user = [[
+  SELECT u.id FROM sign_in_link AS s JOIN "user" AS u ON u.id = s."user"
+   WHERE s.token_hash = ? AND s.expires_at > ? AND u.archived_at IS NULL]]
+
+people.any_password = [[SELECT 1 FROM "user" WHERE password IS NOT NULL AND archived_at IS NULL LIMIT 1]]
+
+--- The id of the record that has a natural key.
+people.by_code = {
+  role = "SELECT id FROM role WHERE code = ?",
+  user = [[SELECT id FROM "user" WHERE login = ?]],
+  position = "SELECT id FROM position WHERE code = ?",
+}
+
 people.add_token = [[INSERT INTO token (token_hash, "user", name, created_at, expires_at) VALUES (?, ?, ?, ?, ?)]]
 
 --- A unit and all below it. Parameter: unit.

@@ -11,6 +11,8 @@ schema.framework = {
   [[CREATE TABLE IF NOT EXISTS session (
       token_hash BLOB PRIMARY KEY, "user" INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID]],
   [[CREATE INDEX IF NOT EXISTS session_user ON session ("user")]],
+  [[CREATE TABLE IF NOT EXISTS sign_in_link (
+      token_hash BLOB PRIMARY KEY, "user" INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID]],
   [[CREATE TABLE IF NOT EXISTS token (
       token_hash BLOB PRIMARY KEY, "user" INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER) STRICT, WITHOUT ROWID]],
   [[CREATE TABLE IF NOT EXISTS decision (

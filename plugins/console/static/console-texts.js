@@ -20,6 +20,15 @@ const texts = {
   'session.leave': ['Log out', '退出'],
   'session.ended': ['Your session has ended. Log in again.', '会话已结束，请重新登录。'],
 
+  'password.title': ['Your password', '设置密码'],
+  'password.why': [
+    'You have signed in by a link, which works once. Choose a password; your login is {login}.',
+    '您通过一次性链接登录，链接不能再次使用。请设置密码；您的登录名是 {login}。',
+  ],
+  'password.new': ['New password', '新密码'],
+  'password.hint': ['at least 8 characters', '至少 8 个字符'],
+  'password.save': ['Save the password', '保存密码'],
+
   'leads.title': ['Leads', '线索'],
   'leads.new': ['New lead', '新建线索'],
   'leads.none': ['No leads yet', '暂无线索'],

@@ -181,6 +181,27 @@ function login_view(note) {
     note && h('p', { class: 'notice' }, note), form);
 }
 
+// Who comes by a link has no password yet.
+
+function password_view() {
+  const form = form_of((send) => [
+    field('password', text('password.new'), h('input', { type: 'password', autocomplete: 'new-password' }), text('password.hint')),
+    send,
+  ], text('password.save'), async (sent) => {
+    await call('PATCH', `/user/${session.user.id}`, { password: sent.elements.password.value });
+    location.hash = '#/leads';
+  });
+  return [heading(text('password.title')),
+    h('div', { class: 'card narrow' }, h('p', {}, text('password.why', { login: session.user.login })), form)];
+}
+
+async function enter_by_link() {
+  const link = location.hash.slice('#/sign-in/'.length);
+  history.replaceState(null, '', '#/password'); // a link works once: nobody should come back to it
+  await post('/session', { link });
+  await enter();
+}
+
 async function enter() {
   session = (await get('/session')).data;
   forget_names();
@@ -490,6 +511,7 @@ function view_of(section, id, note) {
   if (section === 'leads' && id) return lead_view(id);
   if (section === 'customers' && sees_customers()) return customers_view();
   if (section === 'pipeline') return pipeline_view();
+  if (section === 'password') return password_view();
   return leads_view(note);
 }
 
@@ -519,7 +541,9 @@ window.addEventListener('hashchange', () => {
   window.scrollTo(0, 0);
 });
 
-enter().catch((error) => {
+const by_link = location.hash.startsWith('#/sign-in/');
+
+(by_link ? enter_by_link() : enter()).catch((error) => {
   if (!(error instanceof Problem)) throw error;
-  render(error.status === 401 ? undefined : error.title);
+  render(error.status === 401 && !by_link ? undefined : error.title);
 });
