@@ -119,7 +119,7 @@ local function enter(req, ctx, given_actor)
   if route then
     return route, arguments
   elseif methods then
-    local allowed = table.concat(methods, ", ")
+    local allowed = routes.names(methods)
     error(problem.new(405, "method", { headers = { allow = allowed }, detail = i18n.text("detail.methods", { methods = allowed }) }), 0)
   end
   error(problem.new(404, "not_found"), 0)

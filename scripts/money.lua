@@ -4,24 +4,15 @@ local decimal = require "core.decimal"
 
 local money = {}
 
--- Currencies whose minor unit is not a hundredth (ISO 4217, table A.1).
-local digits = {
-  BHD = 3, BIF = 0, CLP = 0, DJF = 0, GNF = 0, IQD = 3, ISK = 0, JOD = 3, JPY = 0, KMF = 0, KRW = 0, KWD = 3,
-  LYD = 3, OMR = 3, PYG = 0, RWF = 0, TND = 3, UGX = 0, UYI = 0, VND = 0, VUV = 0, XAF = 0, XOF = 0, XPF = 0,
-}
-
 ---@param currency string
 ---@return boolean
 function money.is_currency(currency)
   return type(currency) == "string" and currency:find("^%u%u%u$") ~= nil
 end
 
---- How many digits a currency has after the point.
----@param currency string
----@return integer
-function money.digits(currency)
-  return digits[currency] or 2
-end
+--- How many digits a currency has after the point (ISO 4217).
+---@type fun(currency: string): integer
+money.digits = decimal.digits
 
 --- Reads an amount.
 ---@param text string such as "12.50"

@@ -29,7 +29,7 @@ local function all_columns(entity)
   if not entity.sql_columns then
     local list = {}
     for _, field in ipairs(registry.common) do
-      list[#list + 1] = name(field.column)
+      list[#list + 1] = name(field.name)
     end
     for _, column in ipairs(entity.columns) do
       list[#list + 1] = name(column.name)
@@ -40,11 +40,30 @@ local function all_columns(entity)
   return entity.sql_columns
 end
 
+--- Columns as a list.
+---@param names string[]
+---@return string
+function sql.columns(names)
+  local quoted = {}
+  for i, column in ipairs(names) do
+    quoted[i] = name(column)
+  end
+  return table.concat(quoted, ", ")
+end
+
+--- Some columns of one record.
+---@param entity table
+---@param columns string
+---@return string
+function sql.get_columns(entity, columns)
+  return ("SELECT %s FROM %s WHERE id = ?"):format(columns, name(entity.name))
+end
+
 --- One record, whole: id, version, created_at, changed_at, archived_at, then the entity's columns.
 ---@param entity table
 ---@return string
 function sql.get(entity)
-  entity.sql_get = entity.sql_get or ("SELECT %s FROM %s WHERE id = ?"):format(all_columns(entity), name(entity.name))
+  entity.sql_get = entity.sql_get or sql.get_columns(entity, all_columns(entity))
   return entity.sql_get
 end
 
@@ -115,10 +134,13 @@ local function add_condition(b, prefix, condition)
   end
 end
 
--- A branch of a policy (scripts/access): equal to one value, and not in the columns of the branches before.
+-- A branch of a policy (scripts/access): equal to one of its values, and not in those of the branches before.
 local function add_branch(b, prefix, branch)
-  if branch.column then
-    b:add((" AND %s%s = ?"):format(prefix, name(branch.column)), branch.value)
+  if branch.column and #branch.values == 1 then
+    b:add((" AND %s%s = ?"):format(prefix, name(branch.column)), branch.values[1])
+  elseif branch.column then
+    b:add((" AND %s%s"):format(prefix, name(branch.column)))
+    b:add_list(" IN (%s)", branch.values)
   end
   for _, except in ipairs(branch.except or {}) do
     local column = prefix .. name(except.column)
@@ -169,13 +191,14 @@ end
 
 --- A page of records: the merge of one ordered scan for each branch of the policy, cut at the limit.
 ---@param entity table
----@param query table `branches`, `conditions`, `sort` ({ column, descending } …, id last), `after` (values of the last row), `limit`
+---@param query table `columns` (all of them when missing), `branches`, `conditions`, `sort` ({ column, descending } …, id
+--- last), `after` (values of the last row), `limit`
 ---@return string text, any[] params, integer n
 function sql.list(entity, query)
   local b = builder()
   for i, branch in ipairs(query.branches) do
     b:add(i > 1 and " UNION ALL " or "")
-    b:add(("SELECT %s FROM %s WHERE TRUE"):format(all_columns(entity), name(entity.name)))
+    b:add(("SELECT %s FROM %s WHERE TRUE"):format(query.columns or all_columns(entity), name(entity.name)))
     add_branch(b, "", branch)
     for _, condition in ipairs(query.conditions) do
       add_condition(b, "", condition)

@@ -3,6 +3,7 @@
 #include "script/bind.h"
 
 #include "text/decimal.h"
+#include "text/json_out.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -157,18 +158,13 @@ static int decimal_tojson(lua_State *L)
 bool bind_decimal_json(lua_State *L, int index, struct buf *out)
 {
 	struct value *value = luaL_testudata(L, index, value_type);
-	char text[DECIMAL_TEXT_MAX];
 
 	if (value == NULL)
 		return false;
-	decimal_format(text, value->units, value->scale);
-	buf_puts(out, value->currency[0] == '\0' ? "\"" : "{\"amount\":\"");
-	buf_puts(out, text);
-	if (value->currency[0] != '\0') {
-		buf_puts(out, "\",\"currency\":\"");
-		buf_puts(out, value->currency);
-	}
-	buf_puts(out, value->currency[0] == '\0' ? "\"" : "\"}");
+	if (value->currency[0] == '\0')
+		json_out_decimal(out, value->units, value->scale);
+	else
+		json_out_money(out, value->units, value->scale, value->currency);
 	return true;
 }
 
@@ -284,6 +280,17 @@ static int decimal_equal(lua_State *L)
 	return 1;
 }
 
+/* digits(currency) -> how many digits it has after the point */
+static int decimal_digits(lua_State *L)
+{
+	char currency[CURRENCY + 1];
+
+	luaL_checkstring(L, 1);
+	currency_at(L, 1, currency);
+	lua_pushinteger(L, decimal_currency_digits(currency));
+	return 1;
+}
+
 static const luaL_Reg methods[] = {
 	{"units", decimal_units},
 	{"scale", decimal_scale},
@@ -309,6 +316,7 @@ static const luaL_Reg functions[] = {
 	{"parse", decimal_of_text},
 	{"new", decimal_of_units},
 	{"is", decimal_is},
+	{"digits", decimal_digits},
 	{NULL, NULL},
 };
 

@@ -3,6 +3,8 @@
  * The rows of a query are packed into the task's `bytes` while the store reads them, and become Lua
  * tables after it has returned: making a table may raise, and an error must never jump through the
  * store. */
+#include "script/bind.h"
+#include "script/projection.h"
 #include "script/task.h"
 #include "store/change_log.h"
 
@@ -97,7 +99,8 @@ static int push_rows(lua_State *L, const struct task *task)
 	return 2;
 }
 
-static struct store_value value_at(lua_State *L, int index)
+/* The value at `index`, which is parameter `number` of its statement. */
+static struct store_value value_at(lua_State *L, int index, int number)
 {
 	struct store_value value = {.type = STORE_NULL};
 
@@ -124,22 +127,22 @@ static struct store_value value_at(lua_State *L, int index)
 		value.bytes.data = luaL_testudata(L, index, blob_type);
 		value.bytes.len = lua_rawlen(L, index);
 		if (value.bytes.data == NULL)
-			luaL_error(L, "parameter %d: a %s cannot be stored", index - 1,
+			luaL_error(L, "parameter %d: a %s cannot be stored", number,
 				luaL_typename(L, index));
 	}
 	return value;
 }
 
-/* The parameters after the statement. They are in the task, or, when there are many, in a userdata
+/* The values from `first` on. They are in the task, or, when there are many, in a userdata
  * on the stack. */
-static struct store_value *read_params(lua_State *L, struct task *task, int count)
+static struct store_value *read_params(lua_State *L, struct task *task, int first, int count)
 {
 	struct store_value *params = task->params;
 
 	if (count > TASK_PARAMS)
 		params = lua_newuserdatauv(L, (size_t)count * sizeof *params, 0);
 	for (int i = 0; i < count; i++)
-		params[i] = value_at(L, i + 2);
+		params[i] = value_at(L, first + i, i + 1);
 	return params;
 }
 
@@ -161,15 +164,16 @@ static void check_call(lua_State *L, const struct task *task)
 		raise_failure(L, "store", task->call.code, task->call.text);
 }
 
-static struct task *start_query(lua_State *L, store_on_row row)
+/* Starts the statement at `at`, whose values follow it. */
+static struct task *start_query(lua_State *L, int at, store_on_row row)
 {
 	struct task *task = task_may_wait(L, who);
 	struct store_unit *unit = task_unit(L, task);
 	struct store_query query = {.on_row = row, .done = call_done, .data = task};
 
-	query.sql = luaL_checklstring(L, 1, &query.sql_len);
-	query.param_count = lua_gettop(L) - 1;
-	query.params = read_params(L, task, query.param_count);
+	query.sql = luaL_checklstring(L, at, &query.sql_len);
+	query.param_count = lua_gettop(L) - at;
+	query.params = read_params(L, task, at + 1, query.param_count);
 	buf_clear(&task->bytes);
 	task->rows = 0;
 	task->columns = 0;
@@ -191,7 +195,89 @@ static int after_query(lua_State *L, int status, lua_KContext context)
 
 static int query(lua_State *L)
 {
-	return task_await(L, start_query(L, on_row), after_query);
+	return task_await(L, start_query(L, 1, on_row), after_query);
+}
+
+/* Rows that become JSON as they are read. The row of the last object stays packed: a list's cursor
+ * is made of it. */
+static void on_object(void *data, const struct store_row *row)
+{
+	struct task *task = data;
+
+	if (!object_writer_row(&task->writer, row))
+		return;
+	buf_clear(&task->bytes);
+	task->rows = 0;
+	on_row(task, row);
+}
+
+static int push_places(lua_State *L, const struct task *task)
+{
+	const struct buf *places = &task->writer.places;
+	size_t count = places->len / sizeof(struct object_place);
+
+	lua_createtable(L, (int)count * 3, 0);
+	for (size_t i = 0; i < count; i++) {
+		struct object_place place;
+
+		memcpy(&place, places->data + i * sizeof place, sizeof place);
+		lua_pushinteger(L, (lua_Integer)place.at + 1);
+		lua_rawseti(L, -2, (lua_Integer)(3 * i + 1));
+		lua_pushinteger(L, place.inner);
+		lua_rawseti(L, -2, (lua_Integer)(3 * i + 2));
+		lua_pushlstring(L, place.name, place.name_len);
+		lua_rawseti(L, -2, (lua_Integer)(3 * i + 3));
+	}
+	return 1;
+}
+
+static int after_objects(lua_State *L, int status, lua_KContext context)
+{
+	struct task *task = (struct task *)context;
+	struct object_writer *writer = &task->writer;
+
+	(void)status;
+	check_call(L, task);
+	if (writer->broken)
+		luaL_error(L, "a row holds what cannot be shown as declared: the database was "
+			      "changed from outside");
+	if (task->objects.failed || task->bytes.failed || writer->places.failed)
+		raise_failure(L, "store", TM_ENOMEM, "no memory for the rows");
+	lua_pushlstring(L, task->objects.data ? task->objects.data : "", task->objects.len);
+	lua_pushinteger(L, (lua_Integer)writer->written);
+	lua_pushboolean(L, writer->more);
+	push_rows(L, task);
+	lua_pop(L, 1);
+	lua_rawgeti(L, -1, 1);
+	lua_remove(L, -2);
+	if (writer->places.len == 0)
+		return 4;
+	push_places(L, task);
+	return 5;
+}
+
+/* objects(projection, rights, limit, sql, values …) -> text, count, more, last, places
+ *
+ * The rows as JSON objects with commas between them; how many; whether there is a row beyond the
+ * limit; the row of the last object (or nil); and, where references are to be expanded, for
+ * each where in the text the sealed id stands, the inner id and the member's name. */
+static int objects(lua_State *L)
+{
+	struct task *task = task_may_wait(L, who);
+	struct object_writer *writer = &task->writer;
+	struct buf places = writer->places;
+
+	buf_clear(&task->objects);
+	buf_clear(&places);
+	*writer = (struct object_writer){
+		.projection = projection_at(L, 1),
+		.id_key = bind_id_key(L),
+		.limit = (size_t)luaL_checkinteger(L, 3),
+		.out = &task->objects,
+		.places = places,
+	};
+	writer->rights = rights_at(L, 2, writer->projection);
+	return task_await(L, start_query(L, 4, on_object), after_objects);
 }
 
 static int after_run(lua_State *L, int status, lua_KContext context)
@@ -206,7 +292,7 @@ static int after_run(lua_State *L, int status, lua_KContext context)
 
 static int run(lua_State *L)
 {
-	return task_await(L, start_query(L, NULL), after_run);
+	return task_await(L, start_query(L, 1, NULL), after_run);
 }
 
 static int after_call(lua_State *L, int status, lua_KContext context)
@@ -323,6 +409,21 @@ static int position(lua_State *L)
 	return task_await(L, task, after_position);
 }
 
+/* epoch() -> integer; touch(): see store.h */
+static int epoch(lua_State *L)
+{
+	struct store_conn *conn = state_of(L)->host.conn;
+
+	lua_pushinteger(L, conn != NULL ? (lua_Integer)store_epoch(conn) : 0);
+	return 1;
+}
+
+static int touch(lua_State *L)
+{
+	store_touch(task_unit(L, task_may_wait(L, who)));
+	return 0;
+}
+
 static int writes(lua_State *L)
 {
 	struct task *task = task_current(L);
@@ -345,12 +446,15 @@ int bind_store(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{"query", query},
+		{"objects", objects},
 		{"run", run},
 		{"mark", mark},
 		{"keep", keep},
 		{"undo", undo},
 		{"append", append},
 		{"position", position},
+		{"epoch", epoch},
+		{"touch", touch},
 		{"writes", writes},
 		{"blob", blob},
 		{NULL, NULL},

@@ -28,6 +28,7 @@ static const luaL_Reg modules[] = {
 	{"core.id", bind_id},
 	{"core.json", bind_json},
 	{"core.log", bind_log},
+	{"core.projection", bind_projection},
 	{"core.sandbox", bind_sandbox},
 	{"core.store", bind_store},
 	{"core.task", bind_task},

@@ -196,6 +196,8 @@ void task_free(struct task *task)
 {
 	buf_free(&task->bytes);
 	buf_free(&task->text);
+	buf_free(&task->objects);
+	buf_free(&task->writer.places);
 	free(task);
 }
 
@@ -211,6 +213,8 @@ static void task_give_back(struct task *task)
 	}
 	if (task->bytes.room > BYTES_KEPT)
 		buf_free(&task->bytes);
+	if (task->objects.room > BYTES_KEPT)
+		buf_free(&task->objects);
 	buf_free(&task->text);
 	task->next = state->idle;
 	state->idle = task;

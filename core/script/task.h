@@ -17,6 +17,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "script/projection.h"
 #include "script/state.h"
 
 #include <lauxlib.h>
@@ -66,6 +67,8 @@ struct task {
 	struct err call; /* how the call ended */
 	int64_t number;
 	struct buf bytes;
+	struct object_writer writer; /* of rows into `objects` */
+	struct buf objects;
 	size_t rows;
 	int columns;
 	struct store_value params[TASK_PARAMS];

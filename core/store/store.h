@@ -5,8 +5,8 @@
  * contract: every call that reaches the database takes a callback. The SQLite driver happens to
  * call it before the call returns; the caller must not rely on that.
  *
- * A `struct store` is shared and immutable after store_open. A `struct store_conn` belongs to one
- * thread.
+ * A `struct store` is shared and, but for its epoch, immutable after store_open. A `struct
+ * store_conn` belongs to one thread.
  *
  *   writing connection (the home lane):  store_unit_begin, store_query …, store_unit_end, …
  * store_flush reading connection (a worker):       the same, but nothing may change and there is
@@ -95,6 +95,13 @@ int64_t store_unit_changes(const struct store_unit *unit);
 void store_mark(struct store_unit *unit, store_done done, void *data);
 void store_mark_end(
 	struct store_unit *unit, enum store_verdict verdict, store_done done, void *data);
+
+/* What a reader may keep in memory instead of asking again: everything that units declare by
+ * store_touch when they change it. The epoch is another number as soon as such a change is on disk
+ * (before anybody hears of it) and, on the writing connection itself, as soon as it is made or
+ * taken back. What was kept under another epoch must be forgotten. */
+uint64_t store_epoch(const struct store_conn *conn);
+void store_touch(struct store_unit *unit);
 
 /* Ends the unit. For *keep* on a writing connection `done` comes when the commit is on disk (rc 0),
  * or was lost (TM_ELOST) or failed; for *undo* and on a reading connection when it is over. The

@@ -104,3 +104,15 @@ bool decimal_mul(int64_t *result, int64_t units, int64_t times)
 	*result = product;
 	return true;
 }
+
+unsigned decimal_currency_digits(const char currency[3])
+{
+	/* Those whose minor unit is not a hundredth: the code, then the digits. */
+	static const char others[] = "BHD3BIF0CLP0DJF0GNF0IQD3ISK0JOD3JPY0KMF0KRW0KWD3"
+				     "LYD3OMR3PYG0RWF0TND3UGX0UYI0VND0VUV0XAF0XOF0XPF0";
+
+	for (const char *one = others; *one != '\0'; one += 4)
+		if (memcmp(one, currency, 3) == 0)
+			return (unsigned)(one[3] - '0');
+	return 2;
+}

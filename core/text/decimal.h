@@ -27,6 +27,9 @@ enum decimal_fault decimal_parse(int64_t *units, const char *text, size_t len, u
  * bytes, with a NUL; returns its length. */
 size_t decimal_format(char *text, int64_t units, unsigned scale);
 
+/* How many digits a currency (three capital letters) has after the point (ISO 4217, table A.1). */
+unsigned decimal_currency_digits(const char currency[3]);
+
 /* Each returns false, and leaves `result` alone, when the result does not fit. */
 bool decimal_add(int64_t *result, int64_t a, int64_t b);
 bool decimal_sub(int64_t *result, int64_t a, int64_t b);

@@ -1,6 +1,7 @@
 #include "text/json_out.h"
 
 #include "base/err.h"
+#include "text/decimal.h"
 #include "text/utf8.h"
 
 #include <math.h>
@@ -94,4 +95,22 @@ int json_out_double(struct buf *out, double value)
 	}
 	buf_append(out, digits, (size_t)len);
 	return 0;
+}
+
+void json_out_decimal(struct buf *out, int64_t units, unsigned scale)
+{
+	char text[DECIMAL_TEXT_MAX];
+
+	buf_putc(out, '"');
+	buf_append(out, text, decimal_format(text, units, scale));
+	buf_putc(out, '"');
+}
+
+void json_out_money(struct buf *out, int64_t units, unsigned scale, const char *currency)
+{
+	buf_puts(out, "{\"amount\":");
+	json_out_decimal(out, units, scale);
+	buf_puts(out, ",\"currency\":\"");
+	buf_puts(out, currency);
+	buf_puts(out, "\"}");
 }

@@ -18,3 +18,8 @@ void json_out_integer(struct buf *out, int64_t value);
 /* Writes the shortest digits that read back as the same number; 3.0 is written as 3. Returns 0, or
  * TM_EINVAL when `value` is not finite. */
 int json_out_double(struct buf *out, double value);
+
+/* Writes an exact decimal as a string, and an amount of money as
+ * {"amount":"12.50","currency":"CNY"}. `currency` is three capital letters and a NUL. */
+void json_out_decimal(struct buf *out, int64_t units, unsigned scale);
+void json_out_money(struct buf *out, int64_t units, unsigned scale, const char *currency);

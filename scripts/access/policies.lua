@@ -4,22 +4,26 @@
 -- Nothing is allowed that no grant allows. Grants add up.
 --
 -- A policy is never a function that is called for each row. For one actor it compiles to *branches*, each an
--- equality on one column (or no condition at all), disjoint, so that a list is the merge of ordered index scans:
+-- equality on one column (with one of many values when there are too many) (or no condition at all), disjoint, so that a list is the merge of ordered index scans:
 --
---   { column = "unit", value = 7 }, { column = "owner", value = 3, except = { { column = "unit", values = { 7 } } } }
+--   { column = "unit", values = { 7 } }, { column = "owner", values = { 3 }, except = { { column = "unit", values = { 7 } } } }
 
 local id = require "core.id"
 local registry = require "entities.registry"
 
 local policies = { grants = {} }
 
--- What each policy operator compares: the default field, and the values that it lets through.
+-- What each policy operator compares: the default field, and the values that it lets through for the chairs that the
+-- actor has with the grant's role.
 local operators = {
-  own = { field = "owner", values = function(actor) return actor.positions end },
-  unit = { field = "unit", values = function(actor) return actor.units end },
-  unit_subtree = { field = "unit", values = function(actor) return actor:subtree() end },
-  partner = { field = "unit", values = function(actor) return actor:partner_company() end },
+  own = { field = "owner", values = function(actor, role) return actor:positions_of(role) end },
+  unit = { field = "unit", values = function(actor, role) return actor:units_of(role) end },
+  unit_subtree = { field = "unit", values = function(actor, role) return actor:subtree_of(role) end },
+  partner = { field = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
 }
+
+-- So many values of one column are a branch each, an ordered scan; more are one branch together.
+local BRANCHES_OF_A_COLUMN = 50
 
 local common_actions = { read = true, create = true, update = true, archive = true, decisions = true }
 
@@ -111,11 +115,42 @@ local function shows(grant, fields)
   return true
 end
 
--- The grants of the actor's roles for an action, of those that show all the fields used.
+-- What has been worked out for an actor and an entity, by action and other names. An actor is found anew whenever
+-- roles, positions or units change, so this stays true as long as the actor lives.
+local function memo_of(actor, entity)
+  local memo = actor.memo[entity]
+  if not memo then
+    memo = {}
+    actor.memo[entity] = memo
+  end
+  return memo
+end
+
+-- The grants of the actor's roles for an action.
+local function grants_of(entity, action, actor)
+  local memo = memo_of(actor, entity)
+  local found = memo[action]
+  if not found then
+    found = {}
+    for _, grant in ipairs(policies.grants[entity.name] or {}) do
+      if actor.roles[grant.role] and (grant.all_actions or grant.actions[action]) then
+        found[#found + 1] = grant
+      end
+    end
+    memo[action] = found
+  end
+  return found
+end
+
+-- Of those, the ones that show all the fields used.
 local function grants_for(entity, action, actor, fields)
+  local grants = grants_of(entity, action, actor)
+  if not fields or #fields == 0 then
+    return grants
+  end
   local found = {}
-  for _, grant in ipairs(policies.grants[entity.name] or {}) do
-    if actor.roles[grant.role] and (grant.all_actions or grant.actions[action]) and shows(grant, fields) then
+  for _, grant in ipairs(grants) do
+    if shows(grant, fields) then
       found[#found + 1] = grant
     end
   end
@@ -125,7 +160,7 @@ end
 --- Whether the actor has any grant at all for an action.
 ---@return boolean
 function policies.any(entity, action, actor)
-  return actor.system or #grants_for(entity, action, actor) > 0
+  return actor.system or #grants_of(entity, action, actor) > 0
 end
 
 --- The branches of what the actor may do `action` to, using only grants that show all of `fields`. An empty list
@@ -151,7 +186,7 @@ function policies.branches(entity, action, actor, fields)
       by_column[where.field] = set
       columns[#columns + 1] = set
     end
-    for _, value in ipairs(where.values(actor)) do
+    for _, value in ipairs(where.values(actor, grant.role)) do
       if not set.seen[value] then
         set.seen[value] = true
         set.values[#set.values + 1] = value
@@ -160,8 +195,13 @@ function policies.branches(entity, action, actor, fields)
   end
   local branches, except = {}, {}
   for _, set in ipairs(columns) do
-    for _, value in ipairs(set.values) do
-      branches[#branches + 1] = { column = set.column, value = value, except = table.move(except, 1, #except, 1, {}) }
+    local before = table.move(except, 1, #except, 1, {})
+    if #set.values > BRANCHES_OF_A_COLUMN then
+      branches[#branches + 1] = { column = set.column, values = set.values, except = before }
+    else
+      for _, value in ipairs(set.values) do
+        branches[#branches + 1] = { column = set.column, values = { value }, except = before }
+      end
     end
     if #set.values > 0 then
       except[#except + 1] = { column = set.column, values = set.values }
@@ -170,12 +210,13 @@ function policies.branches(entity, action, actor, fields)
   return branches
 end
 
-local function lets_through(where, actor, record)
+local function lets_through(grant, actor, record)
+  local where = grant.where
   if where.operator == "all" then
     return true
   end
   local value = record[where.field] and id.open(record[where.field])
-  for _, allowed in ipairs(value and where.values(actor) or {}) do
+  for _, allowed in ipairs(value and where.values(actor, grant.role) or {}) do
     if allowed == value then
       return true
     end
@@ -190,7 +231,7 @@ function policies.allows(entity, action, actor, record, fields)
     return true
   end
   for _, grant in ipairs(grants_for(entity, action, actor, fields)) do
-    if lets_through(grant.where, actor, record) then
+    if lets_through(grant, actor, record) then
       return true
     end
   end
@@ -205,7 +246,7 @@ function policies.visible(entity, actor, record)
   end
   local fields
   for _, grant in ipairs(grants_for(entity, "read", actor)) do
-    if lets_through(grant.where, actor, record) then
+    if lets_through(grant, actor, record) then
       if not grant.fields then
         return true
       end
@@ -218,14 +259,9 @@ function policies.visible(entity, actor, record)
   return fields
 end
 
---- Which fields of the entity the actor may see in any record at all: a set, or `true`.
----@return table|true
-function policies.known_fields(entity, actor)
-  if actor.system then
-    return true
-  end
+local function find_known_fields(entity, actor)
   local fields = {}
-  for _, grant in ipairs(grants_for(entity, "read", actor)) do
+  for _, grant in ipairs(grants_of(entity, "read", actor)) do
     if not grant.fields then
       return true
     end
@@ -234,6 +270,63 @@ function policies.known_fields(entity, actor)
     end
   end
   return fields
+end
+
+--- Which fields of the entity the actor may see in any record at all: a set, or `true`.
+---@return table|true
+function policies.known_fields(entity, actor)
+  if actor.system then
+    return true
+  end
+  local memo = memo_of(actor, entity)
+  memo["known fields"] = memo["known fields"] or find_known_fields(entity, actor)
+  return memo["known fields"]
+end
+
+--- The columns that the policies of an entity look at.
+---@return string[]
+function policies.columns(entity)
+  local names, seen = {}, {}
+  for _, grant in ipairs(policies.grants[entity.name] or {}) do
+    local field = grant.where.field
+    if field and not seen[field] then
+      seen[field] = true
+      names[#names + 1] = field
+    end
+  end
+  return names
+end
+
+local function names_of(fields)
+  local names = {}
+  for field in pairs(fields) do
+    names[#names + 1] = field
+  end
+  return names
+end
+
+local function make_rights(made, actor)
+  local list = {}
+  for i, grant in ipairs(grants_of(made.entity, "read", actor)) do
+    local where = grant.where
+    list[i] = {
+      column = where.field and made.position[where.field], values = where.values and where.values(actor, grant.role),
+      members = grant.fields and names_of(grant.fields),
+    }
+  end
+  return made.shape:rights(list)
+end
+
+--- What the actor may see through a projection (scripts/entities/projections.lua).
+---@return userdata rights see core/script/projection.h
+function policies.rights(made, actor)
+  if actor.system then
+    made.whole = made.whole or made.shape:rights { {} }
+    return made.whole
+  end
+  local memo = memo_of(actor, made)
+  memo.rights = memo.rights or make_rights(made, actor)
+  return memo.rights
 end
 
 return policies

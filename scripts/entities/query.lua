@@ -10,6 +10,7 @@ local id = require "core.id"
 local json = require "core.json"
 local policies = require "access.policies"
 local problem = require "problem"
+local projections = require "entities.projections"
 local records = require "entities.records"
 local registry = require "entities.registry"
 local sql = require "sql"
@@ -20,13 +21,7 @@ local query = {}
 
 local MAX_GROUPS = 10000
 
-local common = {}
-for _, field in ipairs(registry.common) do
-  common[field.name] = {
-    name = field.name, type = field.type, kind = field.type == "id" and types.reference or types[field.type],
-    sort_column = field.column, to = nil,
-  }
-end
+local common = registry.common_by_name
 
 -- The field of that name that the actor may know of, or nil.
 local function known_field(entity, actor, name)
@@ -176,17 +171,10 @@ local function open_cursor(text, scope, count)
   return after
 end
 
-local function make_cursor(entity, row, sort, scope)
-  local position = {}
-  for i, field in ipairs(registry.common) do
-    position[field.column] = i
-  end
-  for i, column in ipairs(entity.columns) do
-    position[column.name] = #registry.common + i
-  end
+local function make_cursor(made, row, sort, scope)
   local plain = { n = #sort }
   for i, key in ipairs(sort) do
-    local value = row[position[key.column]]
+    local value = row[made.position[key.column]]
     plain[tostring(i)] = value == nil and json.null or value
   end
   return hash.seal(json.encode(plain), scope)
@@ -228,35 +216,17 @@ local function read_expand(entity, actor, text)
   return names
 end
 
--- Puts the referenced record in the place of its id, where the actor may see it.
-local function expand(shown, fields, cache)
-  for _, field in ipairs(fields) do
-    local sealed = shown[field.name]
-    if type(sealed) == "string" then
-      if cache[sealed] == nil then
-        local target = registry.get(field.to)
-        local record, visible = records.get(target, sealed)
-        cache[sealed] = record and records.present(target, record, visible) or false
-      end
-      shown[field.name] = cache[sealed] or sealed
-    end
-  end
-end
-
---- Prepares the shape of one answer: which fields, which references whole.
+--- The projection that a question asks for.
 ---@param entity table
 ---@param question table `fields`, `expand` as texts
----@return fun(record: table, visible: table|true): table
-function query.presenter(entity, question)
-  local actor = context.current().actor
-  local only = read_fields(entity, actor, question.fields)
-  local references = read_expand(entity, actor, question.expand)
-  local cache = {}
-  return function(record, visible)
-    local shown = records.present(entity, record, visible, only)
-    expand(shown, references, cache)
-    return shown
+---@param sort table[]|nil what a list is sorted by
+---@return table
+function query.projection(entity, question, sort)
+  if not (question.fields or question.expand or sort) then
+    return projections.of(entity)
   end
+  local actor = context.current().actor
+  return projections.of(entity, read_fields(entity, actor, question.fields), read_expand(entity, actor, question.expand), sort)
 end
 
 local function read_limit(text)
@@ -270,7 +240,7 @@ end
 --- A page of records.
 ---@param entity table
 ---@param question table
----@return table[] data as the actor may see them
+---@return string objects as JSON with commas between them, as the actor may see them
 ---@return string|nil next the cursor of the next page
 function query.list(entity, question)
   local actor = context.current().actor
@@ -283,19 +253,16 @@ function query.list(entity, question)
   local limit = read_limit(question.limit)
   local scope = cursor_scope(entity, question, actor)
   local after = question.cursor and open_cursor(question.cursor, scope, #sort)
-  local present = query.presenter(entity, question)
+  local made = query.projection(entity, question, sort)
   local branches = policies.branches(entity, "read", actor, used)
-  local data = json.array {}
   if #branches == 0 then
-    return data, nil
+    return "", nil
   end
-  local text, params, n = sql.list(entity, { branches = branches, conditions = conditions, sort = sort, after = after, limit = limit + 1 })
-  local rows = store.query(text, table.unpack(params, 1, n))
-  for i = 1, math.min(#rows, limit) do
-    local record = records.from_row(entity, rows[i])
-    data[i] = present(record, policies.visible(entity, actor, record))
-  end
-  return data, rows[limit + 1] and make_cursor(entity, rows[limit], sort, scope) or nil
+  local text, params, n = sql.list(entity, {
+    columns = made.columns, branches = branches, conditions = conditions, sort = sort, after = after, limit = limit + 1,
+  })
+  local objects, _, more, last = projections.read(made, limit, text, table.unpack(params, 1, n))
+  return objects, more and make_cursor(made, last, sort, scope) or nil
 end
 
 --- All records that fit, for plugins: at most 1,000, whole records where the actor may see them.

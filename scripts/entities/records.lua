@@ -73,23 +73,6 @@ local function find(entity, sealed, actor)
   return inner, record, visible
 end
 
---- The record as somebody may see it: fields outside `visible` are missing, empty ones are json.null.
----@param visible table|true
----@param only table|nil a set of fields that were asked for
-function records.present(entity, record, visible, only)
-  local shown = {}
-  for _, list in ipairs { registry.common, entity.fields } do
-    for _, field in ipairs(list) do
-      local name = field.name
-      if (visible == true or visible[name]) and (not only or only[name]) and not (field.kind and field.kind.secret) then
-        local value = record[name]
-        shown[name] = value == nil and json.null or value
-      end
-    end
-  end
-  return shown
-end
-
 --- One record as the running actor may see it, or nil.
 ---@param entity table
 ---@param sealed string
@@ -149,12 +132,9 @@ end
 -- Why the actor cannot set this field, or nil. `options.state` lets the state be given (create, import, a move).
 local function refuses(entity, name, actor, known, options)
   local field = entity.by_name[name]
-  for _, common in ipairs(registry.common) do
-    if common.name == name then
-      return problem.fault(name, "field.read_only")
-    end
-  end
-  if not field or not (known == true or known[name]) then
+  if registry.common_by_name[name] then
+    return problem.fault(name, "field.read_only")
+  elseif not field or not (known == true or known[name]) then
     return problem.fault(name, "field.unknown", { entity = entity.name, field = name, known = known_names(entity, known) })
   elseif field.write == "system" and not actor.system then
     return problem.fault(name, "field.read_only")
@@ -242,8 +222,14 @@ local function run_write(entity, text, params, n)
   error(result, 0)
 end
 
+-- Rights follow from these: whoever keeps an actor in memory must hear of their changes.
+local carries_rights = { role = true, unit = true, user = true, position = true }
+
 -- Remembers the net change of a record in this unit, for the rules.
 local function note_change(ctx, entity, inner, kind, before, after)
+  if carries_rights[entity.name] then
+    store.touch()
+  end
   local key = entity.name .. ":" .. inner
   local change = ctx.net.by_key[key]
   if not change then

@@ -23,14 +23,19 @@ local reserved_entities = {
 }
 local operators = { ne = true, lt = true, le = true, gt = true, ge = true, ["in"] = true, has = true, null = true }
 
--- The fields that every record has, in the order of their columns.
+-- The fields that every record has, in the order of their columns; also by name.
 registry.common = {
-  { name = "id", type = "id", column = "id" },
-  { name = "version", type = "integer", column = "version" },
-  { name = "created_at", type = "timestamp", column = "created_at" },
-  { name = "changed_at", type = "timestamp", column = "changed_at" },
-  { name = "archived_at", type = "timestamp", column = "archived_at" },
+  { name = "id", type = "id" },
+  { name = "version", type = "integer" },
+  { name = "created_at", type = "timestamp" },
+  { name = "changed_at", type = "timestamp" },
+  { name = "archived_at", type = "timestamp" },
 }
+registry.common_by_name = {}
+for _, field in ipairs(registry.common) do
+  field.kind, field.columns, field.sort_column = types[field.type], { { name = field.name, kind = "INTEGER" } }, field.name
+  registry.common_by_name[field.name] = field
+end
 
 local function check_name(what, name)
   if type(name) ~= "string" or not name:find("^%l[%l%d_]*$") or #name > 60 then
@@ -67,7 +72,7 @@ local function make_field(entity, declared, plugin, where)
     error(what .. ": this name is reserved", 0)
   elseif entity.by_name[name] then
     error(what .. ": the field is declared twice", 0)
-  elseif not types[type_name] then
+  elseif not types[type_name] or type_name == "id" then
     error(what .. ": there is no field type " .. tostring(type_name), 0)
   end
   local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin, where = where or plugin }

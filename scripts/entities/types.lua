@@ -8,6 +8,7 @@
 --   merge(before, given)        what a merge patch of a value that has parts comes to (may be missing)
 --   operators                   which filters it has
 --   sort                        the suffix of the column to sort and compare by, or false
+--   shown                       how a column is written as JSON (core/script/bind_projection.c)
 --   sum                         the suffix of the column to sum, and sum_value(total) to give it back
 --
 -- In a record (Lua and JSON alike) ids and references are opaque strings, dates and times are texts, amounts are
@@ -55,7 +56,7 @@ end
 
 local function text_type(default_max, check, many_lines)
   return {
-    columns = one_column "TEXT", load = as_is, operators = textual, sort = "",
+    columns = one_column "TEXT", load = as_is, operators = textual, sort = "", shown = "text",
     read = function(field, value)
       local good, fault = checked_text(field, value, default_max, many_lines)
       if good == nil then
@@ -82,7 +83,7 @@ types.url = text_type(2000, function(value)
 end)
 
 types.integer = {
-  columns = one_column "INTEGER", load = as_is, operators = ordered, sort = "", sum = "",
+  columns = one_column "INTEGER", load = as_is, operators = ordered, sort = "", sum = "", shown = "integer",
   read = function(field, value)
     local whole = math.type(value) == "float" and math.tointeger(value) or value
     if math.type(whole) ~= "integer" or whole > MAX_SAFE or whole < -MAX_SAFE then
@@ -104,7 +105,7 @@ types.integer = {
 }
 
 types.decimal = {
-  columns = one_column "INTEGER", operators = ordered, sort = "", sum = "",
+  columns = one_column "INTEGER", operators = ordered, sort = "", sum = "", shown = "decimal",
   read = function(field, value)
     local amount, fault = value, nil
     if type(value) == "string" then
@@ -131,7 +132,7 @@ types.money = {
   columns = function()
     return { { "", "INTEGER" }, { "_currency", "TEXT" }, { "_base", "INTEGER" }, { "_rate_on", "TEXT" } }
   end,
-  operators = ordered, sort = "_base", sum = "_base",
+  operators = ordered, sort = "_base", sum = "_base", shown = "money",
   read = function(field, value)
     local base = settings.base_currency()
     local amount, fault = value, nil
@@ -184,7 +185,7 @@ types.money = {
 }
 
 types.boolean = {
-  columns = one_column "INTEGER", operators = equality, sort = "",
+  columns = one_column "INTEGER", operators = equality, sort = "", shown = "boolean",
   read = function(_, value)
     if type(value) ~= "boolean" then
       return nil, { "field.boolean" }
@@ -205,7 +206,7 @@ types.boolean = {
 }
 
 types.date = {
-  columns = one_column "TEXT", load = as_is, operators = ordered, sort = "",
+  columns = one_column "TEXT", load = as_is, operators = ordered, sort = "", shown = "text",
   read = function(_, value)
     if type(value) ~= "string" or not clock.date(value) then
       return nil, { "field.date" }
@@ -215,7 +216,7 @@ types.date = {
 }
 
 types.timestamp = {
-  columns = one_column "INTEGER", operators = ordered, sort = "",
+  columns = one_column "INTEGER", operators = ordered, sort = "", shown = "timestamp",
   read = function(_, value)
     local ms = type(value) == "string" and clock.parse(value)
     if not ms then
@@ -235,12 +236,14 @@ local function choice_read(field, value)
   return value
 end
 
-types.choice = { columns = one_column "TEXT", load = as_is, operators = equality, sort = "", read = choice_read }
-types.state = { columns = one_column "TEXT", load = as_is, operators = equality, sort = "", read = choice_read }
+types.choice = {
+  columns = one_column "TEXT", load = as_is, operators = equality, sort = "", shown = "text", read = choice_read,
+}
+types.state = types.choice
 
 -- That the record exists, and that the actor may know it, is checked by scripts/entities/records.lua.
 types.reference = {
-  columns = one_column "INTEGER", operators = equality, sort = "",
+  columns = one_column "INTEGER", operators = equality, sort = "", shown = "id",
   read = function(field, value)
     if type(value) == "table" and type(value.id) == "string" then
       value = value.id
@@ -255,6 +258,9 @@ types.reference = {
     return id.seal(inner)
   end,
 }
+
+-- Not for declarations: what names the record itself.
+types.id = types.reference
 
 -- The hash of a password. Never read out; a text here is a hash that `prepare` made (people/passwords.lua).
 types.password = {

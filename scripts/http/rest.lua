@@ -6,6 +6,7 @@ local decisions = require "decisions"
 local json = require "core.json"
 local passwords = require "people.passwords"
 local policies = require "access.policies"
+local projections = require "entities.projections"
 local query = require "entities.query"
 local records = require "entities.records"
 local request = require "http.request"
@@ -17,6 +18,7 @@ local rest = {}
 local list_options = { sort = true, limit = true, cursor = true, fields = true, expand = true }
 local summary_options = { by = true, sum = true, count = true }
 local one_options = { fields = true, expand = true }
+local no_question = {}
 
 local function answer(status, data, headers)
   headers = headers or {}
@@ -25,22 +27,23 @@ local function answer(status, data, headers)
 end
 rest.answer = answer
 
-local function etag(record)
-  return ('"%d"'):format(record.version)
+-- The answer that shows one record: an object that is JSON already.
+local function answer_object(status, object, version)
+  return {
+    status = status, headers = { ["content-type"] = "application/json", etag = ('"%d"'):format(version) },
+    body = '{"data":' .. object .. "}",
+  }
 end
 
 -- The record as it stands after the rules, as far as the caller may see it. Who made a record that then went to
 -- somebody else gets its id.
 local function answer_record(entity, inner, status, question)
-  local record = records.load(entity, inner)
-  local visible = policies.visible(entity, context.current().actor, record)
-  local present = query.presenter(entity, question or {})
-  local data = visible and present(record, visible) or { id = record.id }
-  local headers = { etag = etag(record) }
+  local object, version = projections.get(inner, query.projection(entity, question))
+  local made = object and answer_object(status, object, version) or answer(status, { data = { id = id.seal(inner) } })
   if status == 201 then
-    headers.location = ("/api/v1/%s/%s"):format(entity.name, record.id)
+    made.headers.location = ("/api/v1/%s/%s"):format(entity.name, id.seal(inner))
   end
-  return answer(status, { data = data }, headers)
+  return made
 end
 
 local function need(entity, action)
@@ -60,8 +63,11 @@ end
 
 local function list(entity)
   return { method = "GET", pattern = "", reads = true, run = function(req)
-    local data, next_cursor = query.list(entity, request.question(req.query, list_options))
-    return answer(200, { data = data, next = next_cursor or json.null })
+    local objects, next_cursor = query.list(entity, request.question(req.query, list_options))
+    return {
+      status = 200, headers = { ["content-type"] = "application/json" },
+      body = ('{"data":[%s],"next":%s}'):format(objects, next_cursor and '"' .. next_cursor .. '"' or "null"),
+    }
   end }
 end
 
@@ -76,14 +82,24 @@ end
 local function get(entity)
   return { method = "GET", pattern = "/{id}", reads = true, run = function(req, arguments)
     need(entity, "read")
-    local question = rest.question_of_one(req)
-    local record, visible = find(entity, arguments[1])
-    return answer(200, { data = query.presenter(entity, question)(record, visible) }, { etag = etag(record) })
+    local made = query.projection(entity, rest.question_of_one(req))
+    local inner = id.open(arguments[1])
+    local object, version = nil, nil
+    if inner then
+      object, version = projections.get(inner, made)
+    end
+    if not object then
+      records.not_found()
+    end
+    return answer_object(200, object, version)
   end }
 end
 
 --- The options `fields` and `expand`; anything else is refused.
 function rest.question_of_one(req)
+  if req.query == "" then
+    return no_question
+  end
   local question = request.question(req.query, one_options)
   if question.conditions[1] then
     query.refuse_unknown(question.conditions[1])

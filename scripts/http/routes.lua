@@ -17,9 +17,14 @@ local function add(route)
   routes.list[#routes.list + 1] = route
   local node = tree
   for segment in route.pattern:gmatch("/([^/]*)") do
-    local key = segment:find("^{") and "*" or segment
-    node.children[key] = node.children[key] or { children = {} }
-    node = node.children[key]
+    local any = segment:find("^{")
+    local child = any and node.any or node.children[segment] or { children = {} }
+    if any then
+      node.any = child
+    else
+      node.children[segment] = child
+    end
+    node = child
   end
   node.methods = node.methods or {}
   node.methods[route.method] = route
@@ -66,13 +71,13 @@ end
 ---@param segments string[]
 ---@return table|nil route
 ---@return string[] arguments
----@return string[]|nil methods the methods that the path has, when it exists
+---@return table|nil methods the routes of the path by method, when it exists
 function routes.find(method, segments)
   local node, arguments = tree, {}
   for _, segment in ipairs(segments) do
     local next_node = node.children[segment]
-    if not next_node and node.children["*"] then
-      next_node = node.children["*"]
+    if not next_node and node.any then
+      next_node = node.any
       arguments[#arguments + 1] = segment
     end
     if not next_node then
@@ -80,18 +85,22 @@ function routes.find(method, segments)
     end
     node = next_node
   end
-  if not node.methods then
-    return nil, arguments, nil
-  end
-  local methods = {}
-  for name in pairs(node.methods) do
-    methods[#methods + 1] = name
+  return node.methods and node.methods[method == "HEAD" and "GET" or method], arguments, node.methods
+end
+
+--- The names of a path's methods, for an Allow header.
+---@param methods table
+---@return string
+function routes.names(methods)
+  local names = {}
+  for name in pairs(methods) do
+    names[#names + 1] = name
     if name == "GET" then
-      methods[#methods + 1] = "HEAD"
+      names[#names + 1] = "HEAD"
     end
   end
-  table.sort(methods)
-  return node.methods[method == "HEAD" and "GET" or method], arguments, methods
+  table.sort(names)
+  return table.concat(names, ", ")
 end
 
 return routes

@@ -43,6 +43,7 @@ end
 
 function sessions.finish(secret)
   store.run(people_sql.end_session, store.blob(hash.blake2b(secret)))
+  store.touch()
 end
 
 return sessions

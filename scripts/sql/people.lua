@@ -4,7 +4,7 @@ local people = {}
 
 -- The chairs that a user fills today, with their units and roles: a row each, or one row without a chair.
 local chairs = [[
-  SELECT u.id, u.login, u.name, p.id, p.unit, r.code, u.unit
+  SELECT u.id, u.login, u.name, p.id, p.unit, r.code, u.unit, %s
     FROM %s JOIN "user" AS u ON u.id = %s
     LEFT JOIN position AS p ON p.holder = u.id AND p.archived_at IS NULL
          AND (p."from" IS NULL OR p."from" <= ?) AND (p."to" IS NULL OR p."to" >= ?)
@@ -12,10 +12,10 @@ local chairs = [[
    WHERE %s AND u.archived_at IS NULL]]
 
 --- Parameters: today, today, hash of the token, now.
-people.by_session = chairs:format("session AS s", 's."user"', "s.token_hash = ? AND s.expires_at > ?")
-people.by_token = chairs:format("token AS s", 's."user"', "s.token_hash = ? AND (s.expires_at IS NULL OR s.expires_at > ?)")
+people.by_session = chairs:format("s.expires_at", "session AS s", 's."user"', "s.token_hash = ? AND s.expires_at > ?")
+people.by_token = chairs:format("s.expires_at", "token AS s", 's."user"', "s.token_hash = ? AND (s.expires_at IS NULL OR s.expires_at > ?)")
 --- Parameters: today, today, login.
-people.by_login = chairs:format("(SELECT 1) AS s", "u.id", "u.login = ?")
+people.by_login = chairs:format("NULL", "(SELECT 1) AS s", "u.id", "u.login = ?")
 
 people.password = [[SELECT id, password FROM "user" WHERE login = ? AND archived_at IS NULL]]
 

@@ -1,6 +1,8 @@
 -- tests/scripts/records_test.lua: validation, the change log, policies and queries of the framework.
 
+local actors = require "people.actor"
 local context = require "context"
+local id = require "core.id"
 local policies = require "access.policies"
 local registry = require "entities.registry"
 local store = require "core.store"
@@ -65,11 +67,12 @@ end)
 
 test("branches of several grants are disjoint", function()
   local lead = registry.get "lead"
-  local actor = {
-    user = 1, roles = { agent = true, manager = true }, positions = { 5, 6 }, units = { 7 },
-    subtree = function() return { 7, 8 } end, partner_company = function() return {} end,
-  }
-  local branches = policies.branches(lead, "read", actor)
+  local harbor = id.open(mill.db.unit:find({ code = "harbor" }).id)
+  local branch = id.open(mill.db.unit:find({ code = "central-brinkmann" }).id)
+  local branches = policies.branches(lead, "read", actors.new({ user = 1 }, {
+    { position = 5, unit = harbor, role = "agent" }, { position = 6, unit = harbor, role = "agent" },
+    { position = 9, unit = harbor, role = "manager" }, { position = 10, unit = branch, role = "manager" },
+  }))
   expect(#branches):is(4)
   expect(#branches[1].except):is(0)
   expect(branches[3].column ~= branches[1].column):is_true()
@@ -77,7 +80,7 @@ test("branches of several grants are disjoint", function()
 end)
 
 test("an actor without a role sees nothing and may do nothing", function()
-  local nobody = { user = 1, roles = {}, positions = {}, units = {} }
+  local nobody = actors.new({ user = 1 }, {})
   for _, entity in ipairs(registry.list) do
     for _, action in ipairs { "read", "create", "update", "archive" } do
       expect(policies.any(entity, action, nobody)):is(false)

@@ -30,12 +30,14 @@ struct store {
 	char *path;
 	unsigned char id_key[16];
 	unsigned char seal_key[32];
+	_Atomic uint64_t epoch; /* of what is on disk */
 };
 
 struct store_unit {
 	struct store_conn *conn;
 	bool live;
 	bool alone;
+	bool touched;
 	struct err broken; /* code 0, or why every further call in this unit fails */
 	struct log_head before;
 	int64_t changes;
@@ -56,6 +58,8 @@ struct store_conn {
 	struct store_unit unit;
 
 	bool in_transaction;
+	bool touched;   /* the transaction holds what store_touch declared */
+	uint64_t epoch; /* of a writing connection, which sees what is not on disk yet */
 	bool lost;  /* the transaction of the waiting units is gone; they hear it when the unit that
 		       lives ends */
 	bool stale; /* what is on disk is unknown: open anew before the next unit */

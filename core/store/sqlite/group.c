@@ -14,6 +14,7 @@
 #include "store/sqlite/driver.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,9 @@ static void roll_back(struct store_conn *conn)
 	conn->in_transaction = false;
 	conn->head = conn->committed;
 	conn->mark_count = 0;
+	if (conn->touched)
+		conn->epoch++;
+	conn->touched = false;
 }
 
 /* Returns 0, TM_EUNKNOWN, or why nothing was kept. Once the frames may have reached the file, a
@@ -81,6 +85,9 @@ static int commit(struct store_conn *conn, struct err *err)
 	if (rc == 0) {
 		conn->in_transaction = false;
 		conn->committed = conn->head;
+		if (conn->touched)
+			atomic_fetch_add(&conn->store->epoch, 1);
+		conn->touched = false;
 		return 0;
 	}
 	if (rc == TM_EIO) {
@@ -129,6 +136,7 @@ struct store_unit *store_unit_begin(struct store_conn *conn, bool alone)
 	unit->alone = alone;
 	unit->broken.code = 0;
 	unit->changes = 0;
+	unit->touched = false;
 	if (conn->access == STORE_WRITE)
 		begin_writing(unit);
 	return unit;
@@ -173,6 +181,8 @@ static int undo(struct store_unit *unit, struct err *err)
 		store_conn_run(conn, "RELEASE unit", err) < 0)
 		return store_unit_failed(unit, true, err);
 	conn->head = unit->before;
+	if (unit->touched)
+		conn->epoch++;
 	return 0;
 }
 
@@ -227,6 +237,17 @@ void store_flush(struct store_conn *conn)
 	if (rc < 0 && rc != TM_EUNKNOWN)
 		err.code = rc = TM_ELOST;
 	answer(conn, rc, &err);
+}
+
+uint64_t store_epoch(const struct store_conn *conn)
+{
+	return conn->access == STORE_WRITE ? conn->epoch : atomic_load(&conn->store->epoch);
+}
+
+void store_touch(struct store_unit *unit)
+{
+	unit->touched = unit->conn->touched = true;
+	unit->conn->epoch++;
 }
 
 unsigned store_waiting(const struct store_conn *conn)

@@ -207,6 +207,8 @@ static int end_mark(struct store_unit *unit, enum store_verdict verdict, struct 
 		return store_unit_failed(unit, true, err);
 	if (store_conn_run(conn, "RELEASE mark", err) < 0)
 		return store_unit_failed(unit, true, err);
+	if (verdict == STORE_UNDO && unit->touched)
+		conn->epoch++;
 	if (verdict == STORE_UNDO)
 		conn->head = conn->marks[conn->mark_count];
 	return 0;

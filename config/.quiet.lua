@@ -1,0 +1,31 @@
+-- config/tidemill.lua: the settings of the server. `tidemill serve --listen … --data …` override
+-- the first two.
+
+return {
+  -- Address and port. Behind a proxy, keep the loopback and let the proxy face the world.
+  listen = "127.0.0.1:8080",
+
+  -- The folder of the database and the keys, beside where the server is started. Made when it is
+  -- not there.
+  data = "data",
+
+  -- The name of the one company that this installation serves.
+  tenant = "demo",
+
+  -- The plugins, as folders below plugins/; those that others need come first by themselves.
+  plugins = { "org", "customer", "product", "lead", "sales", "console" },
+
+  -- The client packs, as folders below config/clients/, loaded after the plugins. An empty list
+  -- gives an empty company.
+  clients = { "demo" },
+
+  -- Threads that answer requests; 0 is one for each core.
+  workers = 0,
+
+  -- The demo's logins have a password that everybody knows: a server that has them refuses to
+  -- listen on anything but the loopback unless this is true.
+  demo_logins_beyond_loopback = false,
+
+  -- A line in the log for each request.
+  log_requests = false,
+}

@@ -1,0 +1,414 @@
+/* core.projection: what of a record's row is shown, and how; see projection.h.
+ *
+ *	local shape = projection.new { { "amount", "money", 6 }, { "id", "id", 1 }, … }
+ *	local rights = shape:rights { { column = 9, values = { 7, 12 }, members = { "id" } }, … }
+ *
+ * A member is its name, its kind and its column; columns count from 1. Money reads its column and
+ * the next, the currency. A grant without `column` lets every row through, one without `members`
+ * shows all. */
+#include "script/projection.h"
+
+#include "script/bind.h"
+#include "text/date.h"
+#include "text/decimal.h"
+#include "text/json_out.h"
+#include "text/opaque_id.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEMBERS_MAX = 256, WORDS_MAX = MEMBERS_MAX / 64, KEY_FRAME = 4 };
+
+enum kind { ID, EXPAND, INTEGER, TEXT, BOOLEAN, INSTANT, DECIMAL, MONEY };
+
+static const char *const kind_names[] = {
+	"id", "expand", "integer", "text", "boolean", "timestamp", "decimal", "money", NULL};
+
+static const char projection_type[] = "core.projection";
+static const char rights_type[] = "core.rights";
+
+struct member {
+	const char *key; /* ,"name": */
+	size_t key_len;
+	enum kind kind;
+	int column; /* from 0 */
+	unsigned scale;
+};
+
+struct projection {
+	unsigned count;
+	struct member members[]; /* by name, as JSON is written everywhere here; then the keys */
+};
+
+struct grant {
+	int column;            /* from 0; -1: every row */
+	const int64_t *values; /* in order */
+	size_t value_count;
+	bool all; /* members */
+	uint64_t members[WORDS_MAX];
+};
+
+struct rights {
+	const struct projection *projection;
+	unsigned count;
+	struct grant grants[]; /* then the values */
+};
+
+const struct projection *projection_at(lua_State *L, int index)
+{
+	return luaL_checkudata(L, index, projection_type);
+}
+
+const struct rights *rights_at(lua_State *L, int index, const struct projection *projection)
+{
+	const struct rights *rights = luaL_checkudata(L, index, rights_type);
+
+	luaL_argcheck(L, rights->projection == projection, index, "rights of another projection");
+	return rights;
+}
+
+/* Writing */
+
+static bool holds(const struct grant *grant, int64_t value)
+{
+	size_t low = 0, high = grant->value_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (grant->values[middle] < value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < grant->value_count && grant->values[low] == value;
+}
+
+static bool lets_through(const struct grant *grant, const struct store_row *row)
+{
+	struct store_value value;
+
+	if (grant->column < 0)
+		return true;
+	value = store_row_value(row, grant->column);
+	return value.type == STORE_INT && holds(grant, value.integer);
+}
+
+/* Fills `shown`; false when no grant lets the row through. */
+static bool find_shown(
+	const struct rights *rights, const struct store_row *row, uint64_t shown[static WORDS_MAX])
+{
+	bool through = false;
+
+	memset(shown, 0, WORDS_MAX * sizeof *shown);
+	for (unsigned i = 0; i < rights->count; i++) {
+		const struct grant *grant = &rights->grants[i];
+
+		if (!lets_through(grant, row))
+			continue;
+		through = true;
+		for (int word = 0; word < WORDS_MAX; word++)
+			shown[word] |= grant->all ? UINT64_MAX : grant->members[word];
+		if (grant->all)
+			break;
+	}
+	return through;
+}
+
+static void put_id(struct object_writer *writer, int64_t inner)
+{
+	char *to = buf_reserve(writer->out, OPAQUE_ID_LEN + 2);
+
+	if (to == NULL)
+		return;
+	to[0] = '"';
+	opaque_id_seal(to + 1, (uint64_t)inner, writer->id_key);
+	to[OPAQUE_ID_LEN + 1] = '"';
+	writer->out->len += OPAQUE_ID_LEN + 2;
+}
+
+static void put_instant(struct object_writer *writer, int64_t ms)
+{
+	char text[DATE_INSTANT_LEN + 2] = {[0] = '"', [DATE_INSTANT_LEN + 1] = '"'};
+
+	if (!date_format_instant(text + 1, ms))
+		writer->broken = true;
+	buf_append(writer->out, text, sizeof text);
+}
+
+static void put_money(
+	struct object_writer *writer, const struct store_row *row, int column, int64_t units)
+{
+	struct store_value currency = store_row_value(row, column + 1);
+	char code[4] = "";
+
+	if (currency.type != STORE_TEXT || currency.bytes.len != 3) {
+		writer->broken = true;
+		return;
+	}
+	memcpy(code, currency.bytes.data, 3);
+	json_out_money(writer->out, units, decimal_currency_digits(code), code);
+}
+
+static void put_integer(struct object_writer *writer, const struct member *member,
+	const struct store_row *row, int64_t value)
+{
+	struct object_place place = {
+		writer->out->len, value, member->key + 2, member->key_len - KEY_FRAME};
+
+	switch (member->kind) {
+	case EXPAND:
+		buf_append(&writer->places, &place, sizeof place);
+		put_id(writer, value);
+		break;
+	case ID:
+		put_id(writer, value);
+		break;
+	case BOOLEAN:
+		buf_puts(writer->out, value != 0 ? "true" : "false");
+		break;
+	case INSTANT:
+		put_instant(writer, value);
+		break;
+	case DECIMAL:
+		json_out_decimal(writer->out, value, member->scale);
+		break;
+	case MONEY:
+		put_money(writer, row, member->column, value);
+		break;
+	default:
+		json_out_integer(writer->out, value);
+	}
+}
+
+static void put_member(struct object_writer *writer, const struct member *member,
+	const struct store_row *row, bool first)
+{
+	struct store_value value = store_row_value(row, member->column);
+
+	buf_append(writer->out, member->key + first, member->key_len - first);
+	if (value.type == STORE_NULL)
+		buf_append(writer->out, "null", 4);
+	else if (value.type == STORE_INT && member->kind != TEXT)
+		put_integer(writer, member, row, value.integer);
+	else if (value.type != STORE_TEXT || member->kind != TEXT ||
+		 json_out_string(writer->out, value.bytes.data, value.bytes.len) < 0)
+		writer->broken = true;
+}
+
+bool object_writer_row(struct object_writer *writer, const struct store_row *row)
+{
+	const struct projection *projection = writer->projection;
+	uint64_t shown[WORDS_MAX];
+	bool first = true;
+
+	if (!find_shown(writer->rights, row, shown))
+		return false;
+	if (writer->written == writer->limit) {
+		writer->more = true;
+		return false;
+	}
+	if (writer->written++ > 0)
+		buf_putc(writer->out, ',');
+	buf_putc(writer->out, '{');
+	for (unsigned i = 0; i < projection->count; i++) {
+		const struct member *member = &projection->members[i];
+
+		if ((shown[i / 64] >> (i % 64) & 1) == 0)
+			continue;
+		put_member(writer, member, row, first);
+		first = false;
+	}
+	buf_putc(writer->out, '}');
+	return true;
+}
+
+/* Making */
+
+/* Pushes field `at` of the table at the top: a text that names a member. */
+static const char *name_field(lua_State *L, int at, size_t *len)
+{
+	const char *name;
+
+	lua_rawgeti(L, -1, at);
+	name = luaL_checklstring(L, -1, len);
+	return name;
+}
+
+static int compare_members(const void *left, const void *right)
+{
+	const struct member *a = left, *b = right;
+	int order = memcmp(a->key, b->key, a->key_len < b->key_len ? a->key_len : b->key_len);
+
+	return order != 0 ? order : (a->key_len > b->key_len) - (a->key_len < b->key_len);
+}
+
+static int column_at(lua_State *L, int index)
+{
+	lua_Integer column = luaL_checkinteger(L, index);
+
+	if (column < 1 || column > 32767)
+		luaL_error(L, "a column is a number from 1, not %I", (LUAI_UACINT)column);
+	return (int)column - 1;
+}
+
+/* Reads the member in the table at the top; its key goes to `keys`. */
+static size_t read_member(lua_State *L, struct member *member, char *keys)
+{
+	size_t len;
+	const char *name = name_field(L, 1, &len);
+
+	member->key = keys;
+	member->key_len = len + KEY_FRAME;
+	keys[0] = ',';
+	keys[1] = '"';
+	memcpy(keys + 2, name, len);
+	keys[len + 2] = '"';
+	keys[len + 3] = ':';
+	lua_rawgeti(L, -2, 2);
+	member->kind = (enum kind)luaL_checkoption(L, -1, NULL, kind_names);
+	lua_rawgeti(L, -3, 3);
+	member->column = column_at(L, -1);
+	lua_rawgeti(L, -4, 4);
+	member->scale = (unsigned)luaL_optinteger(L, -1, 0);
+	if (member->scale > DECIMAL_SCALE_MAX)
+		luaL_error(L, "%s: a scale is at most %d", name, DECIMAL_SCALE_MAX);
+	lua_pop(L, 4);
+	return len + KEY_FRAME;
+}
+
+/* new { { name, kind, column, scale } … } -> projection */
+static int projection_new(lua_State *L)
+{
+	struct projection *projection;
+	size_t count, bytes = 0, len;
+	char *keys;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	count = lua_rawlen(L, 1);
+	luaL_argcheck(L, count <= MEMBERS_MAX, 1, "too many members");
+	for (size_t i = 1; i <= count; i++) {
+		lua_rawgeti(L, 1, (lua_Integer)i);
+		luaL_checktype(L, -1, LUA_TTABLE);
+		name_field(L, 1, &len);
+		bytes += len + KEY_FRAME;
+		lua_pop(L, 2);
+	}
+	projection = lua_newuserdatauv(
+		L, sizeof *projection + count * sizeof *projection->members + bytes, 0);
+	projection->count = (unsigned)count;
+	keys = (char *)(projection->members + count);
+	for (size_t i = 0; i < count; i++) {
+		lua_rawgeti(L, 1, (lua_Integer)i + 1);
+		keys += read_member(L, &projection->members[i], keys);
+		lua_pop(L, 1);
+	}
+	qsort(projection->members, count, sizeof *projection->members, compare_members);
+	luaL_setmetatable(L, projection_type);
+	return 1;
+}
+
+static int compare_values(const void *left, const void *right)
+{
+	int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+/* How many values the grant at the top has. */
+static size_t count_values(lua_State *L)
+{
+	size_t count;
+
+	luaL_checktype(L, -1, LUA_TTABLE);
+	count = lua_getfield(L, -1, "values") == LUA_TTABLE ? lua_rawlen(L, -1) : 0;
+	lua_pop(L, 1);
+	return count;
+}
+
+static void read_members(lua_State *L, const struct projection *projection, struct grant *grant)
+{
+	grant->all = lua_getfield(L, -1, "members") == LUA_TNIL;
+	for (size_t i = grant->all ? 0 : lua_rawlen(L, -1); i > 0; i--) {
+		size_t len;
+		const char *name = name_field(L, (int)i, &len);
+
+		for (unsigned m = 0; m < projection->count; m++)
+			if (projection->members[m].key_len == len + KEY_FRAME &&
+				memcmp(projection->members[m].key + 2, name, len) == 0)
+				grant->members[m / 64] |= UINT64_C(1) << (m % 64);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
+/* Reads the grant at the top; its values go to `values`. */
+static size_t read_grant(
+	lua_State *L, const struct projection *projection, struct grant *grant, int64_t *values)
+{
+	memset(grant, 0, sizeof *grant);
+	grant->column = lua_getfield(L, -1, "column") == LUA_TNIL ? -1 : column_at(L, -1);
+	lua_pop(L, 1);
+	grant->value_count = count_values(L);
+	grant->values = values;
+	lua_getfield(L, -1, "values");
+	for (size_t i = 0; i < grant->value_count; i++) {
+		lua_rawgeti(L, -1, (lua_Integer)i + 1);
+		values[i] = luaL_checkinteger(L, -1);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	qsort(values, grant->value_count, sizeof *values, compare_values);
+	read_members(L, projection, grant);
+	return grant->value_count;
+}
+
+/* projection:rights { { column, values, members } … } -> rights; names that the projection has not
+ * are passed over */
+static int rights_new(lua_State *L)
+{
+	const struct projection *projection = projection_at(L, 1);
+	struct rights *rights;
+	size_t count, values = 0;
+	int64_t *next;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	count = lua_rawlen(L, 2);
+	luaL_argcheck(L, count <= 1000, 2, "too many grants");
+	for (size_t i = 1; i <= count; i++) {
+		lua_rawgeti(L, 2, (lua_Integer)i);
+		values += count_values(L);
+		lua_pop(L, 1);
+	}
+	rights = lua_newuserdatauv(
+		L, sizeof *rights + count * sizeof *rights->grants + values * sizeof *next, 1);
+	rights->projection = projection;
+	rights->count = (unsigned)count;
+	next = (int64_t *)(rights->grants + count);
+	for (size_t i = 0; i < count; i++) {
+		lua_rawgeti(L, 2, (lua_Integer)i + 1);
+		next += read_grant(L, projection, &rights->grants[i], next);
+		lua_pop(L, 1);
+	}
+	lua_pushvalue(L, 1);
+	lua_setiuservalue(L, -2, 1); /* the projection lives as long */
+	luaL_setmetatable(L, rights_type);
+	return 1;
+}
+
+int bind_projection(lua_State *L)
+{
+	luaL_newmetatable(L, rights_type);
+	lua_pop(L, 1);
+	luaL_newmetatable(L, projection_type);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, rights_new);
+	lua_setfield(L, -2, "rights");
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, projection_new);
+	lua_setfield(L, -2, "new");
+	return 1;
+}
