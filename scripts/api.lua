@@ -175,13 +175,14 @@ local function as_it_is(_, _, result)
   return result
 end
 
--- In a test each change is a request of its own: its rules run at once.
+-- In a test each change is a request of its own: its rules run at once. What a rule of the test changes belongs to
+-- the request that it runs in.
 local function settled(entity, method, result)
-  if method == "get" or method == "find" or method == "list" then
+  if method == "get" or method == "find" or method == "list" or context.current().cause.kind == "rule" then
     return result
   end
   rules.settle()
-  context.current().net = { list = {}, by_key = {} }
+  context.current().net = nil
   return methods.get(entity, result.id)
 end
 

@@ -5,7 +5,7 @@
 --   cause     { kind, id, version }: what made it happen, for the change log
 --   language  of the person who will read the answer
 --   txn, at   the id and the time (UTC milliseconds) of the unit of work
---   net       the records changed in this unit, in order, with their state before (scripts/rules.lua)
+--   net       the records changed in this unit, in order, with their state before (scripts/rules.lua); nil: none yet
 
 local clock = require "core.clock"
 local id = require "core.id"
@@ -31,7 +31,7 @@ function context.start(actor, cause, language)
   ctx.actor, ctx.cause, ctx.language = actor, cause, language or "en"
   ctx.at = clock.now()
   ctx.txn = nil
-  ctx.net = { list = {}, by_key = {} }
+  ctx.net = nil
   return ctx
 end
 

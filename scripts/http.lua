@@ -16,11 +16,13 @@ local sessions = require "people.sessions"
 
 local http = {}
 
-local function problem_answer(req, fault, language)
+local function problem_answer(req, fault, ctx)
   local headers = fault.headers or {}
   headers["content-type"] = "application/problem+json"
-  headers["content-language"] = language
-  return { status = fault.status, headers = headers, body = json.encode(problem.render(fault, language, req.id)) }
+  headers["content-language"] = ctx.language
+  return {
+    status = fault.status, headers = headers, body = json.encode(problem.render(fault, ctx.language, req.id, ctx.actor)),
+  }
 end
 
 -- What a store's refusal means for the caller. Lost groups never come here: the lane runs the unit again.
@@ -32,17 +34,17 @@ local function store_problem(fault)
 end
 
 --- Turns whatever was raised into an answer.
-function http.answer_fault(req, fault, language)
+function http.answer_fault(req, fault, ctx)
   if problem.is(fault) then
-    return problem_answer(req, fault, language)
+    return problem_answer(req, fault, ctx)
   end
   local known = type(fault) == "table" and (fault.store and store_problem(fault)
     or fault.busy and problem.new(503, "busy", { headers = { ["retry-after"] = "1" } }))
   if known then
-    return problem_answer(req, known, language)
+    return problem_answer(req, known, ctx)
   end
   log.log("error", "script", { request = req.id, text = tostring(fault) })
-  return problem_answer(req, problem.new(500, "failed", { detail = i18n.text("detail.reference", { reference = req.id }) }), language)
+  return problem_answer(req, problem.new(500, "failed", { detail = i18n.text("detail.reference", { reference = req.id }) }), ctx)
 end
 
 -- Errors of the code keep the place where they were raised; problems and store errors are tables and stay as they are.
@@ -51,14 +53,6 @@ local function with_traceback(fault)
     return fault
   end
   return debug.traceback(tostring(fault), 2)
-end
-
-local function guarded(req, language, f, ...)
-  local results = table.pack(xpcall(f, with_traceback, ...))
-  if results[1] then
-    return table.unpack(results, 2, results.n)
-  end
-  return http.answer_fault(req, results[2], language)
 end
 
 -- A page of another site must not make this browser change something here (Fetch Metadata; DESIGN: no token to carry).
@@ -126,9 +120,17 @@ local function enter(req, ctx, given_actor)
 end
 
 local function start(req)
-  local language = i18n.choose(req.headers["accept-language"])
-  local ctx = context.start(nil, { kind = "request", id = req.id }, language)
-  return ctx, language
+  return context.start(nil, { kind = "request", id = req.id }, i18n.choose(req.headers["accept-language"]))
+end
+
+-- What is no JSON is refused before the lane has work with it.
+local function prepare(req, route)
+  if route.prepare then
+    return route.prepare(request.body(req))
+  elseif route.method ~= "DELETE" and req.body ~= "" then
+    request.body(req)
+  end
+  return nil
 end
 
 local function handle(req, ctx)
@@ -136,14 +138,7 @@ local function handle(req, ctx)
   if route.reads then
     return route.run(req, arguments)
   end
-  local prepared
-  if req.body ~= "" and route.method ~= "DELETE" then
-    local body = request.body(req)
-    prepared = route.prepare and route.prepare(body)
-  elseif route.prepare then
-    prepared = route.prepare(request.body(req))
-  end
-  return { lane = true, prepared = prepared }
+  return { lane = true, prepared = prepare(req, route) }
 end
 
 local function write(req, ctx, prepared, given_actor)
@@ -151,30 +146,32 @@ local function write(req, ctx, prepared, given_actor)
   return route.run(req, arguments, prepared)
 end
 
+local function answer(req, ctx, ok, result)
+  return ok and result or http.answer_fault(req, result, ctx)
+end
+
 --- On a worker: the answer of a read, or `{ lane = true, prepared = … }`.
----@param req table see core/script/state.h
+---@param req userdata see core/script/http_table.c
 function http.handle(req)
-  local ctx, language = start(req)
-  return guarded(req, language, handle, req, ctx)
+  local ctx = start(req)
+  return answer(req, ctx, xpcall(handle, with_traceback, req, ctx))
 end
 
 --- In the home lane: the answer of a change. A status from 400 up undoes the unit.
 function http.write(req, prepared)
-  local ctx, language = start(req)
-  return guarded(req, language, write, req, ctx, prepared)
+  local ctx = start(req)
+  return answer(req, ctx, xpcall(write, with_traceback, req, ctx, prepared))
+end
+
+local function respond(req, ctx, given_actor)
+  local route, arguments = enter(req, ctx, given_actor)
+  return route.run(req, arguments, not route.reads and prepare(req, route) or nil)
 end
 
 --- Both halves at once as a given actor, for tests: everything but the session.
 function http.respond(req, given_actor)
-  local ctx, language = start(req)
-  return guarded(req, language, function()
-    local route, arguments = enter(req, ctx, given_actor)
-    local prepared
-    if route.prepare then
-      prepared = route.prepare(request.body(req))
-    end
-    return route.run(req, arguments, prepared)
-  end)
+  local ctx = start(req)
+  return answer(req, ctx, xpcall(respond, with_traceback, req, ctx, given_actor))
 end
 
 return http

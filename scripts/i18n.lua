@@ -10,8 +10,11 @@ i18n.languages = { "en", "zh" }
 ---@param header string|nil
 ---@return "en"|"zh"
 function i18n.choose(header)
+  if not header then
+    return "en"
+  end
   local best, best_weight = "en", 0
-  for range in (header or ""):gmatch("[^,]+") do
+  for range in header:gmatch("[^,]+") do
     local tag = range:match("^%s*([%w%-%*]+)")
     local weight = tonumber(range:match(";%s*q=([%d%.]+)")) or 1
     local language = tag and tag:lower():match("^%a+")

@@ -147,7 +147,7 @@ function imports.slice(payload)
   local results, known = json.array {}, {}
   for i, row in ipairs(slice.rows) do
     store.mark()
-    ctx.net = { list = {}, by_key = {} }
+    ctx.net = nil
     local ok, result = pcall(apply_row, row, known, mapping.migration)
     if ok then
       store.keep()

@@ -64,6 +64,7 @@ function problem.from_plugin(spec)
     error("mill.problem: message needs both languages, { en = …, zh = … }", 3)
   end
   local self = problem.new(status, status == 403 and "forbidden" or status == 409 and "conflict" or "invalid")
+  self.of_plugin = true
   self.title = spec.title or self.title
   self.errors = { { field = spec.field, code = spec.code or "refused", message = message } }
   return self
@@ -74,12 +75,13 @@ function problem.is(value)
   return getmetatable(value) == Problem
 end
 
---- The problem document for one reader.
+--- The problem document for one reader. Which rule refused is told to all, where it stands to administrators.
 ---@param self table
 ---@param language string
 ---@param request_id string|nil
+---@param actor table|nil
 ---@return table plain table for JSON
-function problem.render(self, language, request_id)
+function problem.render(self, language, request_id, actor)
   local errors
   for _, fault in ipairs(self.errors) do
     errors = errors or json.array {}
@@ -91,6 +93,7 @@ function problem.render(self, language, request_id)
   return {
     type = "urn:tidemill:problem:" .. (self.code:gsub("_", "-")), title = i18n.say(self.title, language), status = self.status,
     detail = self.detail and i18n.say(self.detail, language) or nil, errors = errors, request = request_id,
+    rule = self.rule and self.rule.name, declared = self.rule and actor and actor.roles.administrator and self.rule.declared or nil,
   }
 end
 

@@ -7,6 +7,9 @@
 
 local context = require "context"
 local log = require "core.log"
+local net = require "entities.net"
+local problem = require "problem"
+local records = require "entities.records"
 local registry = require "entities.registry"
 local store = require "core.store"
 
@@ -65,47 +68,50 @@ function rules.finish()
   end
 end
 
--- A record made and then changed in one unit was, on balance, created.
+-- A record made and then changed in one unit was, on balance, created; one that came back to what it was did not change.
 local function net_kinds(change)
-  if change.kinds.created then
-    return change.kinds.archived and { "created", "archived" } or { "created" }
-  elseif change.kinds.archived then
+  local kinds = change.kinds
+  if kinds.created then
+    return kinds.archived and { "created", "archived" } or { "created" }
+  elseif kinds.archived then
     return { "archived" }
   end
-  return { "changed" }
+  return records.equal(change.entity, change.before, change.after) and {} or { "changed" }
 end
 
+-- Each run gets the record for itself: what it does to the table, the next does not see.
 local function run_as_system(rule, change)
   local cause = { kind = "rule", id = rule.name, version = rule.plugin.version }
-  return pcall(context.as, context.system, cause, rule.run, change.after, change.before)
+  local before = change.before and records.copy(change.entity, change.before)
+  return pcall(context.as, context.system, cause, rule.run, records.copy(change.entity, change.after), before)
 end
 
-local function hold_invariants(from)
-  local net = context.current().net
-  for i = from, #net.list do
-    local change = net.list[i]
-    for _, kind in ipairs(net_kinds(change)) do
-      for _, rule in ipairs(rules.invariants[change.entity.name .. "." .. kind] or {}) do
-        local ok, fault = run_as_system(rule, change)
-        if not ok then
-          error(fault, 0)
+-- What an invariant tells the caller is what its author wrote. Whatever else it met while it ran as the system is for the
+-- log, with the rule's name; what the store has to say goes on to whoever ends the unit.
+local function refuse(rule, fault)
+  if problem.is(fault) and fault.of_plugin then
+    fault.rule = { name = rule.name, declared = rule.where }
+    error(fault, 0)
+  elseif type(fault) == "table" and fault.store then
+    error(fault, 0)
+  end
+  error(("rule %s (%s): %s"):format(rule.name, rule.where, tostring(fault)), 0)
+end
+
+local function hold_invariants()
+  for _, change in ipairs(context.current().net.list) do
+    if change.unchecked then
+      change.unchecked = false
+      for _, kind in ipairs(net_kinds(change)) do
+        for _, rule in ipairs(rules.invariants[change.entity.name .. "." .. kind] or {}) do
+          local ok, fault = run_as_system(rule, change)
+          if not ok then
+            refuse(rule, fault)
+          end
         end
       end
     end
   end
-end
-
-local function snapshot(net)
-  local copy = { list = {}, by_key = {} }
-  for i, change in ipairs(net.list) do
-    local one = { entity = change.entity, inner = change.inner, before = change.before, after = change.after, kinds = {}, done = change.done }
-    for kind in pairs(change.kinds) do
-      one.kinds[kind] = true
-    end
-    copy.list[i] = one
-    copy.by_key[change.entity.name .. ":" .. change.inner] = one
-  end
-  return copy
 end
 
 local function log_failure(rule, change, fault)
@@ -115,53 +121,53 @@ local function log_failure(rule, change, fault)
   })
 end
 
-local function react(ctx, rule, change)
-  local before = snapshot(ctx.net)
+local function react(rule, change)
+  local mark = net.mark()
   store.mark()
   local ok, fault = run_as_system(rule, change)
   if ok then
-    ok, fault = pcall(hold_invariants, 1)
+    ok, fault = pcall(hold_invariants)
   end
   if ok then
     store.keep()
   else
     store.undo()
-    ctx.net = before
+    net.take_back(mark)
     log_failure(rule, change, fault)
   end
-  return ok
 end
 
--- The next reaction that is due, and its record.
-local function next_reaction(ctx)
-  for _, change in ipairs(ctx.net.list) do
-    change.done = change.done or {}
-    for _, kind in ipairs(net_kinds(change)) do
-      for _, rule in ipairs(rules.reactions[change.entity.name .. "." .. kind] or {}) do
-        if not change.done[rule.name] then
-          return rule, change
-        end
+-- Runs the reactions that are due for a change and have not run for it. Returns whether there was one.
+local function react_to(change)
+  local ran = false
+  for _, kind in ipairs(net_kinds(change)) do
+    for _, rule in ipairs(rules.reactions[change.entity.name .. "." .. kind] or {}) do
+      if not change.done[rule.name] then
+        change.done[rule.name] = true
+        react(rule, change)
+        ran = true
       end
     end
   end
-  return nil
+  return ran
 end
 
 --- Runs what the changes of this unit call for. Raises what an invariant raised.
 ---@param mute_reactions boolean|nil true for a migration: invariants still hold
 function rules.settle(mute_reactions)
-  local ctx = context.current()
-  if #ctx.net.list == 0 then
+  local changes = context.current().net
+  if not changes then
     return
   end
-  hold_invariants(1)
-  while not mute_reactions do
-    local rule, change = next_reaction(ctx)
-    if not rule then
-      break
+  hold_invariants()
+  local again = not mute_reactions
+  while again do
+    again = false
+    local i = 1
+    while changes.list[i] do -- reactions may add to the list
+      again = react_to(changes.list[i]) or again
+      i = i + 1
     end
-    change.done[rule.name] = true
-    react(ctx, rule, change)
   end
 end
 

@@ -2,48 +2,101 @@
 
 #include <string.h>
 
-static void set_bytes(lua_State *L, const char *name, struct http_text text)
+/* A request as Lua sees it: a userdata of its task, which reads the request itself, so that nothing
+ * is copied that nobody asks for. One serves all requests of a task, one after another; between
+ * them it is empty. */
+
+static const char request_type[] = "core.request";
+static const char headers_type[] = "core.headers";
+
+static const struct http_request *request_at(lua_State *L, const char *type)
+{
+	const struct http_request **request = luaL_checkudata(L, 1, type);
+
+	if (*request == NULL)
+		luaL_error(L, "the request is over");
+	return *request;
+}
+
+static int push_text(lua_State *L, struct http_text text)
 {
 	lua_pushlstring(L, text.data, text.len);
-	lua_setfield(L, -2, name);
+	return 1;
 }
 
-/* Adds one header to the table at the top; one that comes again is joined as RFC 9110 (5.3) and,
- * for cookies, RFC 6265 (5.4) say. */
-static void set_header(lua_State *L, const struct http_header *header)
+static int request_index(lua_State *L)
 {
-	bool cookie = header->name.len == 6 && memcmp(header->name.data, "cookie", 6) == 0;
+	enum field { ID, METHOD, PATH, QUERY, HOST, BODY, CLIENT, HEADERS };
+	static const char *const names[] = {
+		"id", "method", "path", "query", "host", "body", "client", "headers", NULL};
+	const struct http_request *request = request_at(L, request_type);
 
-	lua_pushlstring(L, header->name.data, header->name.len);
-	lua_pushvalue(L, -1);
-	if (lua_rawget(L, -3) == LUA_TNIL) {
-		lua_pop(L, 1);
-		lua_pushlstring(L, header->value.data, header->value.len);
-	} else {
-		lua_pushstring(L, cookie ? "; " : ", ");
-		lua_pushlstring(L, header->value.data, header->value.len);
-		lua_concat(L, 3);
+	switch ((enum field)luaL_checkoption(L, 2, NULL, names)) {
+	case ID:
+		lua_pushstring(L, request->id);
+		return 1;
+	case METHOD:
+		return push_text(L, request->method);
+	case PATH:
+		return push_text(L, request->path);
+	case QUERY:
+		return push_text(L, request->query);
+	case HOST:
+		return push_text(L, request->host);
+	case BODY:
+		return push_text(L, request->body);
+	case CLIENT:
+		lua_pushstring(L, request->client);
+		return 1;
+	case HEADERS:
+		lua_getiuservalue(L, 1, 1);
+		return 1;
 	}
-	lua_rawset(L, -3);
+	return 0;
 }
 
-void push_request(lua_State *L, const struct http_request *request)
+/* The value of a header, by its name in lower case, or nil. One that comes again is joined as RFC
+ * 9110 (5.3) and, for cookies, RFC 6265 (5.4) say. */
+static int headers_index(lua_State *L)
 {
-	luaL_checkstack(L, 8, NULL);
-	lua_createtable(L, 0, 8);
-	lua_pushstring(L, request->id);
-	lua_setfield(L, -2, "id");
-	set_bytes(L, "method", request->method);
-	set_bytes(L, "path", request->path);
-	set_bytes(L, "query", request->query);
-	set_bytes(L, "host", request->host);
-	set_bytes(L, "body", request->body);
-	lua_pushstring(L, request->client);
-	lua_setfield(L, -2, "client");
-	lua_createtable(L, 0, (int)request->header_count);
-	for (unsigned i = 0; i < request->header_count; i++)
-		set_header(L, &request->headers[i]);
-	lua_setfield(L, -2, "headers");
+	const struct http_request *request = request_at(L, headers_type);
+	size_t len;
+	const char *name = luaL_checklstring(L, 2, &len);
+	int found = 0;
+
+	for (unsigned i = 0; i < request->header_count; i++) {
+		const struct http_header *header = &request->headers[i];
+
+		if (header->name.len != len || memcmp(header->name.data, name, len) != 0)
+			continue;
+		if (found++ > 0)
+			lua_pushstring(L, strcmp(name, "cookie") == 0 ? "; " : ", ");
+		push_text(L, header->value);
+		if (found > 1)
+			lua_concat(L, 3);
+	}
+	return found > 0;
+}
+
+static const struct http_request **push_reader(
+	lua_State *L, const char *type, lua_CFunction index, int values)
+{
+	const struct http_request **reader = lua_newuserdatauv(L, sizeof *reader, values);
+
+	*reader = NULL;
+	if (luaL_newmetatable(L, type)) {
+		lua_pushcfunction(L, index);
+		lua_setfield(L, -2, "__index");
+	}
+	lua_setmetatable(L, -2);
+	return reader;
+}
+
+void push_request_reader(lua_State *L, struct task *task)
+{
+	task->readers[0] = push_reader(L, request_type, request_index, 1);
+	task->readers[1] = push_reader(L, headers_type, headers_index, 0);
+	lua_setiuservalue(L, -2, 1);
 }
 
 /* Reads the string in field `name` of the table at the top, or nothing. The string stays in the

@@ -25,6 +25,7 @@ static const luaL_Reg modules[] = {
 	{"core.decimal", bind_decimal},
 	{"core.generation", bind_generation},
 	{"core.hash", open_hash},
+	{"core.http", bind_http},
 	{"core.id", bind_id},
 	{"core.json", bind_json},
 	{"core.log", bind_log},

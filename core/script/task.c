@@ -158,13 +158,15 @@ int raise_failure(lua_State *L, const char *kind, int code, const char *message)
 	return lua_error(L);
 }
 
-/* Makes the coroutine of the task at 1; protected, since it may find no memory. */
+/* Makes the coroutine and the reader of the task at 1; protected, since it may find no memory. */
 static int make_thread(lua_State *L)
 {
 	struct task *task = lua_touserdata(L, 1);
 
 	task->L = lua_newthread(L);
 	task->thread = luaL_ref(L, LUA_REGISTRYINDEX);
+	push_request_reader(L, task);
+	task->reader = luaL_ref(L, LUA_REGISTRYINDEX);
 	return 0;
 }
 
@@ -208,6 +210,7 @@ static void task_give_back(struct task *task)
 
 	if (state->idle_count >= IDLE_MAX) {
 		luaL_unref(state->L, LUA_REGISTRYINDEX, task->thread);
+		luaL_unref(state->L, LUA_REGISTRYINDEX, task->reader);
 		task_free(task);
 		return;
 	}
@@ -230,6 +233,7 @@ static void thread_clear(struct task *task)
 	if (lua_status(task->L) != LUA_OK)
 		lua_resetthread(task->L);
 	lua_settop(task->L, 0);
+	*task->readers[0] = *task->readers[1] = NULL;
 	if (task->has_context) {
 		lua_pushnil(L);
 		lua_rawsetp(L, LUA_REGISTRYINDEX, task);
@@ -348,10 +352,12 @@ static int emit(lua_State *L)
 
 static int push_arguments(lua_State *L, struct task *task)
 {
-	if (task->request != NULL)
-		push_request(L, task->request);
-	else
+	if (task->request != NULL) {
+		*task->readers[0] = *task->readers[1] = task->request;
+		lua_rawgeti(L, LUA_REGISTRYINDEX, task->reader);
+	} else {
 		lua_pushstring(L, task->name);
+	}
 	if (task->kind == TASK_HANDLE)
 		return 1;
 	if (task->payload.data != NULL)

@@ -44,6 +44,8 @@ struct task {
 	struct task *next; /* among the idle */
 	lua_State *L;
 	int thread; /* the reference that keeps L */
+	int reader; /* and to what reads `request` for Lua: see http_table.c */
+	const struct http_request **readers[2];
 	enum task_kind kind;
 	bool has_context;
 
@@ -112,9 +114,9 @@ void task_store_failed(struct task *task, const struct err *err);
 /* Raises { [kind] = true, code = …, message = … }, which tostring shows as "code: message". */
 int raise_failure(lua_State *L, const char *kind, int code, const char *message);
 
-/* http_table.c: a request as a Lua table, pushed; and the table at the top as an answer, whose
- * bytes stay Lua's. */
-void push_request(lua_State *L, const struct http_request *request);
+/* http_table.c: pushes what reads the requests of a task, one after another; and takes the table at
+ * the top as an answer, whose bytes stay Lua's. */
+void push_request_reader(lua_State *L, struct task *task);
 void read_answer(lua_State *L, struct task *task);
 
 /* require.c: the globals of scripts/ and what `require` finds. */

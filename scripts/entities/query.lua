@@ -15,7 +15,6 @@ local records = require "entities.records"
 local registry = require "entities.registry"
 local sql = require "sql"
 local store = require "core.store"
-local types = require "entities.types"
 
 local query = {}
 

@@ -9,6 +9,7 @@ local context = require "context"
 local i18n = require "i18n"
 local id = require "core.id"
 local json = require "core.json"
+local net = require "entities.net"
 local policies = require "access.policies"
 local problem = require "problem"
 local registry = require "entities.registry"
@@ -225,20 +226,11 @@ end
 -- Rights follow from these: whoever keeps an actor in memory must hear of their changes.
 local carries_rights = { role = true, unit = true, user = true, position = true }
 
--- Remembers the net change of a record in this unit, for the rules.
 local function note_change(ctx, entity, inner, kind, before, after)
   if carries_rights[entity.name] then
     store.touch()
   end
-  local key = entity.name .. ":" .. inner
-  local change = ctx.net.by_key[key]
-  if not change then
-    change = { entity = entity, inner = inner, before = before, kinds = {} }
-    ctx.net.by_key[key] = change
-    ctx.net.list[#ctx.net.list + 1] = change
-  end
-  change.kinds[kind] = true
-  change.after = after
+  net.note(ctx, entity, inner, kind, before, after)
 end
 
 local function with_defaults(entity, columns, record, actor, options)
@@ -321,6 +313,7 @@ function records.create(entity, input)
   return record, inner
 end
 
+-- Whether two values of a field are the same; amounts also when their currencies differ, where == would raise.
 local function same(a, b)
   if type(a) == "userdata" and type(b) == "userdata" then
     return a:currency() == b:currency() and a:scale() == b:scale() and a:units() == b:units()
@@ -477,6 +470,16 @@ function records.archive(entity, sealed)
   }), inner
 end
 
-records.not_found, records.forbidden = not_found, forbidden
+--- Whether two records of an entity have the same values.
+function records.equal(entity, a, b)
+  for _, field in ipairs(entity.fields) do
+    if not same(a[field.name], b[field.name]) then
+      return false
+    end
+  end
+  return a.archived_at == b.archived_at
+end
+
+records.not_found, records.forbidden, records.copy = not_found, forbidden, copy
 
 return records

@@ -1,5 +1,6 @@
 -- scripts/http/request.lua: reads the parts of a request: path, query, cookies, body. Bad input raises a problem.
 
+local http = require "core.http"
 local i18n = require "i18n"
 local json = require "core.json"
 local problem = require "problem"
@@ -11,48 +12,16 @@ local function refuse(name, code, values)
   problem.raise(400, { problem.fault(name, code, values) })
 end
 
---- Decodes percent-encoding (RFC 3986 section 2.1) into UTF-8 without NUL; in a query "+" is a blank.
----@return string|nil
-local function unescape(raw, plus_is_blank)
-  if plus_is_blank then
-    raw = raw:gsub("%+", " ")
-  end
-  local left = raw:gsub("%%%x%x", "")
-  if left:find("%%") then
-    return nil
-  end
-  local plain = raw:gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end)
-  return text.valid(plain) and plain or nil
-end
-
---- The segments of a path, decoded; nil when its encoding is broken.
----@return string[]|nil
-function request.segments(path)
-  local segments = {}
-  for raw in path:gmatch("/([^/]*)") do
-    local plain = unescape(raw)
-    if not plain then
-      return nil
-    end
-    segments[#segments + 1] = plain
-  end
-  return segments
-end
+--- The segments of a path, decoded (RFC 3986 section 2.1); nil when its encoding is broken.
+---@type fun(path: string): string[]|nil
+request.segments = http.segments
 
 --- The parameters of a query, in order: { { name, value } … }.
 function request.parameters(query)
-  local list = {}
-  for part in query:gmatch("[^&]+") do
-    local raw_name, raw_value = part:match("^([^=]*)=?(.*)$")
-    local name, value = unescape(raw_name, true), unescape(raw_value, true)
-    if not name or not value then
-      refuse(text.valid(raw_name) and raw_name or nil, "query.encoding")
-    end
-    list[#list + 1] = { name, value }
-  end
-  if #list > 50 then
+  local list, name = http.parameters(query)
+  if not list then
+    refuse(text.valid(name) and name or nil, "query.encoding")
+  elseif #list > 50 then
     refuse(nil, "query.too_many", { max = 50 })
   end
   return list
@@ -82,27 +51,28 @@ function request.question(query, options)
   return question
 end
 
---- The value of a cookie (RFC 6265 section 4.2), or nil.
+--- The value of a cookie, or nil.
 function request.cookie(req, name)
-  for pair in (req.headers.cookie or ""):gmatch("[^;]+") do
-    local key, value = pair:match("^%s*([^=%s]+)%s*=%s*(.-)%s*$")
-    if key == name then
-      return value
-    end
-  end
-  return nil
+  local header = req.headers.cookie
+  return header and http.cookie(header, name)
+end
+
+local function is_json(header)
+  local kind = header:lower():match("^[^;]*"):match("^(.-)%s*$")
+  return kind == "" or kind == "application/json" or kind:find("^application/[%w%.%+%-]+%+json$") ~= nil
 end
 
 --- The JSON object in the body.
 function request.body(req, allow_empty)
-  local kind = (req.headers["content-type"] or ""):lower():match("^[^;]*"):match("^(.-)%s*$")
-  if kind ~= "" and kind ~= "application/json" and not kind:find("^application/[%w%.%+%-]+%+json$") then
+  local kind = req.headers["content-type"]
+  if kind and kind ~= "application/json" and not is_json(kind) then
     error(problem.new(415, "media_type", { detail = i18n.text "detail.media_type" }), 0)
   end
-  if allow_empty and req.body == "" then
+  local body = req.body
+  if allow_empty and body == "" then
     return {}
   end
-  local value, fault = json.decode(req.body)
+  local value, fault = json.decode(body)
   if fault then
     refuse(nil, "json." .. fault.code, fault)
   elseif type(value) ~= "table" or getmetatable(value) == json.array_mt then

@@ -25,7 +25,7 @@ test("a reaction runs once for a record, however often the record was written", 
   local runs = 0
   with_rules({ { on = "contact.changed", run = function() runs = runs + 1 end } }, function()
     local contact = mill.db.contact:create { name = "a" }
-    context.current().net = { list = {}, by_key = {} }
+    context.current().net = nil
     local db = require("entities.records")
     local entity = require("entities.registry").get "contact"
     db.update(entity, contact.id, { name = "b" })
@@ -92,4 +92,57 @@ test("reactions that set each other off come to an end", function()
   }, function()
     expect(mill.db.contact:create { name = "x" }.email):is "1@example.com"
   end)
+end)
+
+test("a record that comes back to what it was did not change", function()
+  local runs = 0
+  with_rules({ { on = "contact.changed", run = function() runs = runs + 1 end } }, function()
+    local contact = mill.db.contact:create { name = "a" }
+    local records, entity = require "entities.records", require("entities.registry").get "contact"
+    records.update(entity, contact.id, { name = "b" })
+    records.update(entity, contact.id, { name = "a" })
+    rules.settle()
+  end)
+  expect(runs):is(0)
+end)
+
+test("what a rule does to its record's table, the next rule does not see", function()
+  local seen
+  with_rules({
+    { on = "contact.created", run = function(contact) contact.name = "forged" end },
+    { on = "contact.created", run = function(contact) seen = contact.name end },
+  }, function()
+    mill.db.contact:create { name = "true" }
+  end)
+  expect(seen):is "true"
+end)
+
+test("an invariant's problem names the rule to all, and where it stands to administrators", function()
+  local function create(login)
+    local answer
+    with_rules({ { on = "lead.created", invariant = true, run = function()
+      error(mill.problem { field = "name", message = { en = "never", zh = "不行" } })
+    end } }, function()
+      answer = request(login, "POST", "/api/v1/lead", { name = "x" })
+    end)
+    return answer
+  end
+
+  local to_admin, to_agent = create "admin", create "anna.snelling"
+  expect(to_admin.status):is(422)
+  expect(to_admin.body.rule):is "test.rule1"
+  expect(to_admin.body.declared):is "rules_test.lua:1"
+  expect(to_agent.body.rule):is "test.rule1"
+  expect(to_agent.body.declared):is_nil()
+end)
+
+test("what an invariant met while it ran as the system is not told to the caller", function()
+  local answer
+  with_rules({ { on = "lead.created", invariant = true, run = function()
+    mill.db.user:create { login = "admin", name = "x" }
+  end } }, function()
+    answer = request("anna.snelling", "POST", "/api/v1/lead", { name = "x" })
+  end)
+  expect(answer.status):is(500)
+  expect(answer.body.errors):is_nil()
 end)
