@@ -165,7 +165,7 @@ local function gather(fact, subject)
     elseif i == #fact.path then
       return fact_value(value)
     end
-    record = records.get(registry.get(step.field.to), value)
+    record = records.load(registry.get(step.field.to), id.open(value))
     if not record then
       return nil
     end

@@ -156,7 +156,7 @@ end
 ---@param mute_reactions boolean|nil true for a migration: invariants still hold
 function rules.settle(mute_reactions)
   local changes = context.current().net
-  if not changes then
+  if not changes or #changes.list == 0 then
     return
   end
   hold_invariants()

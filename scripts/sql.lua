@@ -59,14 +59,9 @@ function sql.get_columns(entity, columns)
   return ("SELECT %s FROM %s WHERE id = ?"):format(columns, name(entity.name))
 end
 
---- One record, whole: id, version, created_at, changed_at, archived_at, then the entity's columns.
+--- Adds a record: id, version, created_at, changed_at, archived_at, then the entity's columns.
 ---@param entity table
 ---@return string
-function sql.get(entity)
-  entity.sql_get = entity.sql_get or sql.get_columns(entity, all_columns(entity))
-  return entity.sql_get
-end
-
 function sql.insert(entity)
   if not entity.sql_insert then
     local columns = all_columns(entity)

@@ -99,7 +99,7 @@ end
 local function request(login, method, target, body, headers)
   local path, query = target:match("^([^?]*)%??(.*)$")
   local ctx = context.current()
-  local saved = { actor = ctx.actor, cause = ctx.cause, net = ctx.net }
+  local saved = { actor = ctx.actor, cause = ctx.cause }
   local given = login and (actor.by_login(login) or error("there is no user " .. login, 2)) or nil
   store.mark()
   local answer = http.respond({
@@ -111,7 +111,7 @@ local function request(login, method, target, body, headers)
   else
     store.keep()
   end
-  ctx.actor, ctx.cause, ctx.net = saved.actor, saved.cause, saved.net
+  ctx.actor, ctx.cause, ctx.net = saved.actor, saved.cause, nil -- what was read before may have changed
   if answer.body ~= "" and (answer.headers["content-type"] or ""):find("json") then
     answer.text, answer.body = answer.body, json.decode(answer.body)
   end

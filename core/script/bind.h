@@ -10,6 +10,7 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 int bind_clock(lua_State *L);
 int bind_csv(lua_State *L);
@@ -32,6 +33,9 @@ struct buf *bind_buf(lua_State *L);
 /* Pushes what a binding has written into `buf`, which stays as it is; raises when `buf` has failed.
  */
 void bind_push_buf(lua_State *L, struct buf *buf);
+
+/* Pushes a decimal; `currency` is three capital letters, or empty for a plain number. */
+void bind_push_decimal(lua_State *L, int64_t units, unsigned scale, const char *currency);
 
 /* If the value at `index` is a decimal, appends it as JSON (a string, or amount and currency) and
  * returns true. */

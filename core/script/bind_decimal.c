@@ -155,6 +155,14 @@ static int decimal_tojson(lua_State *L)
 	return 1;
 }
 
+void bind_push_decimal(lua_State *L, int64_t units, unsigned scale, const char *currency)
+{
+	char code[CURRENCY + 1] = "";
+
+	strncpy(code, currency, CURRENCY);
+	value_new(L, units, scale, code);
+}
+
 bool bind_decimal_json(lua_State *L, int index, struct buf *out)
 {
 	struct value *value = luaL_testudata(L, index, value_type);

@@ -38,6 +38,7 @@ struct member {
 
 struct projection {
 	unsigned count;
+	int columns;             /* it looks at */
 	struct member members[]; /* by name, as JSON is written everywhere here; then the keys */
 };
 
@@ -224,6 +225,85 @@ bool object_writer_row(struct object_writer *writer, const struct store_row *row
 	return true;
 }
 
+/* Rows as Lua values */
+
+static void push_id(lua_State *L, int64_t inner)
+{
+	char text[OPAQUE_ID_LEN];
+
+	opaque_id_seal(text, (uint64_t)inner, bind_id_key(L));
+	lua_pushlstring(L, text, sizeof text);
+}
+
+static void push_instant(lua_State *L, int64_t ms)
+{
+	char text[DATE_INSTANT_LEN];
+
+	if (!date_format_instant(text, ms))
+		luaL_error(L, "a row holds an instant outside the calendar");
+	lua_pushlstring(L, text, sizeof text);
+}
+
+static void push_money(lua_State *L, int64_t units, int currency)
+{
+	size_t len;
+	const char *code = luaL_checklstring(L, currency, &len);
+
+	if (len != 3)
+		luaL_error(L, "a row holds an amount without a currency");
+	bind_push_decimal(L, units, decimal_currency_digits(code), code);
+}
+
+/* Pushes what the member is in a record, from its column at `at`. */
+static void push_value(lua_State *L, const struct member *member, int at)
+{
+	switch (member->kind) {
+	case ID:
+	case EXPAND:
+		push_id(L, luaL_checkinteger(L, at));
+		break;
+	case BOOLEAN:
+		lua_pushboolean(L, luaL_checkinteger(L, at) != 0);
+		break;
+	case INSTANT:
+		push_instant(L, luaL_checkinteger(L, at));
+		break;
+	case DECIMAL:
+		bind_push_decimal(L, luaL_checkinteger(L, at), member->scale, "");
+		break;
+	case MONEY:
+		push_money(L, luaL_checkinteger(L, at), at + 1);
+		break;
+	default:
+		lua_pushvalue(L, at);
+	}
+}
+
+void projection_push_record(lua_State *L, const struct projection *projection, int index, int first)
+{
+	int names, record;
+
+	lua_getiuservalue(L, index, 1);
+	names = lua_gettop(L);
+	lua_createtable(L, 0, (int)projection->count);
+	record = names + 1;
+	for (unsigned i = 0; i < projection->count; i++) {
+		const struct member *member = &projection->members[i];
+
+		if (lua_isnil(L, first + member->column))
+			continue;
+		lua_rawgeti(L, names, (lua_Integer)i + 1);
+		push_value(L, member, first + member->column);
+		lua_rawset(L, record);
+	}
+	lua_remove(L, names);
+}
+
+int projection_columns(const struct projection *projection)
+{
+	return projection->columns;
+}
+
 /* Making */
 
 /* Pushes field `at` of the table at the top: a text that names a member. */
@@ -278,6 +358,27 @@ static size_t read_member(lua_State *L, struct member *member, char *keys)
 	return len + KEY_FRAME;
 }
 
+static void count_columns(struct projection *projection, const struct member *member)
+{
+	int last = member->column + (member->kind == MONEY ? 2 : 1);
+
+	if (projection->columns < last)
+		projection->columns = last;
+}
+
+/* The members' names as Lua strings, in the members' order, stay with the projection at the top. */
+static void keep_names(lua_State *L, const struct projection *projection)
+{
+	lua_createtable(L, (int)projection->count, 0);
+	for (unsigned i = 0; i < projection->count; i++) {
+		const struct member *member = &projection->members[i];
+
+		lua_pushlstring(L, member->key + 2, member->key_len - KEY_FRAME);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	lua_setiuservalue(L, -2, 1);
+}
+
 /* new { { name, kind, column, scale } … } -> projection */
 static int projection_new(lua_State *L)
 {
@@ -296,15 +397,18 @@ static int projection_new(lua_State *L)
 		lua_pop(L, 2);
 	}
 	projection = lua_newuserdatauv(
-		L, sizeof *projection + count * sizeof *projection->members + bytes, 0);
+		L, sizeof *projection + count * sizeof *projection->members + bytes, 1);
 	projection->count = (unsigned)count;
+	projection->columns = 0;
 	keys = (char *)(projection->members + count);
 	for (size_t i = 0; i < count; i++) {
 		lua_rawgeti(L, 1, (lua_Integer)i + 1);
 		keys += read_member(L, &projection->members[i], keys);
 		lua_pop(L, 1);
+		count_columns(projection, &projection->members[i]);
 	}
 	qsort(projection->members, count, sizeof *projection->members, compare_members);
+	keep_names(L, projection);
 	luaL_setmetatable(L, projection_type);
 	return 1;
 }

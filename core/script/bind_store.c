@@ -198,6 +198,50 @@ static int query(lua_State *L)
 	return task_await(L, start_query(L, 1, on_row), after_query);
 }
 
+/* Pushes the packed row at `at` as a record with the metatable at 2; returns where the next begins.
+ */
+static const char *push_record(lua_State *L, const struct task *task, const char *at)
+{
+	int first = lua_gettop(L) + 1;
+
+	luaL_checkstack(L, task->columns + 8, "too many columns");
+	for (int column = 0; column < task->columns; column++)
+		at = push_packed(L, at);
+	projection_push_record(L, projection_at(L, 1), 1, first);
+	lua_pushvalue(L, 2);
+	lua_setmetatable(L, -2);
+	lua_replace(L, first);
+	lua_settop(L, first);
+	return at;
+}
+
+static int after_records(lua_State *L, int status, lua_KContext context)
+{
+	struct task *task = (struct task *)context;
+	const char *at = task->bytes.data;
+
+	(void)status;
+	check_call(L, task);
+	if (task->bytes.failed)
+		raise_failure(L, "store", TM_ENOMEM, "no memory for the rows");
+	if (task->rows > 0 && task->columns < projection_columns(projection_at(L, 1)))
+		luaL_error(L, "the rows are not those of the projection");
+	lua_createtable(L, (int)task->rows, 0);
+	for (size_t row = 1; row <= task->rows; row++) {
+		at = push_record(L, task, at);
+		lua_rawseti(L, -2, (lua_Integer)row);
+	}
+	return 1;
+}
+
+/* records(projection, metatable, sql, values …) -> the rows as records */
+static int records(lua_State *L)
+{
+	projection_at(L, 1);
+	luaL_checktype(L, 2, LUA_TTABLE);
+	return task_await(L, start_query(L, 3, on_row), after_records);
+}
+
 /* Rows that become JSON as they are read. The row of the last object stays packed: a list's cursor
  * is made of it. */
 static void on_object(void *data, const struct store_row *row)
@@ -447,6 +491,7 @@ int bind_store(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{"query", query},
 		{"objects", objects},
+		{"records", records},
 		{"run", run},
 		{"mark", mark},
 		{"keep", keep},

@@ -45,6 +45,12 @@ struct object_place {
 /* Returns whether the row became an object. */
 bool object_writer_row(struct object_writer *writer, const struct store_row *row);
 
+/* Makes the row whose values are on the stack from `first` on into a table of Lua values, and
+ * pushes it: ids sealed, instants as text, amounts as decimals, nothing for NULL. */
+void projection_push_record(
+	lua_State *L, const struct projection *projection, int index, int first);
+int projection_columns(const struct projection *projection);
+
 /* The userdata at `index`; raises when it is none, or when the rights are of another projection. */
 const struct projection *projection_at(lua_State *L, int index);
 const struct rights *rights_at(lua_State *L, int index, const struct projection *projection);

@@ -273,17 +273,14 @@ end
 function query.records(entity, conditions, sort, limit)
   local actor = context.current().actor
   local used = {}
-  local branches
-  local spec = {
-    conditions = read_conditions(entity, actor, conditions, used), sort = read_sort(entity, actor, sort, used), limit = limit,
-  }
-  branches = policies.branches(entity, "read", actor, used)
-  spec.branches = branches
+  local conditions_read, sorted = read_conditions(entity, actor, conditions, used), read_sort(entity, actor, sort, used)
+  local branches = policies.branches(entity, "read", actor, used)
   local found = {}
   if #branches > 0 then
-    local text, params, n = sql.list(entity, spec)
-    for i, row in ipairs(store.query(text, table.unpack(params, 1, n))) do
-      local record = records.from_row(entity, row)
+    local text, params, n = sql.list(entity, {
+      columns = projections.of(entity).columns, branches = branches, conditions = conditions_read, sort = sorted, limit = limit,
+    })
+    for i, record in ipairs(records.select(entity, text, table.unpack(params, 1, n))) do
       found[i] = records.masked(entity, record, policies.visible(entity, actor, record))
     end
   end

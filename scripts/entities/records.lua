@@ -12,6 +12,7 @@ local json = require "core.json"
 local net = require "entities.net"
 local policies = require "access.policies"
 local problem = require "problem"
+local projections = require "entities.projections"
 local registry = require "entities.registry"
 local sql = require "sql"
 local store = require "core.store"
@@ -21,9 +22,17 @@ local records = {}
 local COMMON = #registry.common
 
 -- A record knows which entity it is of by its metatable.
+local function metatable_of(entity)
+  local metatable = entity.record_metatable
+  if not metatable then
+    metatable = { __name = "record", __metatable = false, entity = entity }
+    entity.record_metatable = metatable
+  end
+  return metatable
+end
+
 local function of(entity, record)
-  entity.record_metatable = entity.record_metatable or { __name = "record", __metatable = false, entity = entity }
-  return setmetatable(record, entity.record_metatable)
+  return setmetatable(record, metatable_of(entity))
 end
 
 --- The entity that a record is of, or nil for other tables.
@@ -33,26 +42,25 @@ function records.entity_of(record)
   return metatable and metatable.entity or nil
 end
 
---- A record from a row of sql.get.
-function records.from_row(entity, row)
-  local record = of(entity, {
-    id = id.seal(row[1]), version = row[2], created_at = clock.format(row[3]), changed_at = clock.format(row[4]),
-    archived_at = row[5] and clock.format(row[5]) or nil,
-  })
-  local at = COMMON + 1
-  for _, field in ipairs(entity.fields) do
-    if row[at] ~= nil and not field.kind.secret then
-      record[field.name] = field.kind.load(field, row[at], row[at + 1])
-    end
-    at = at + #field.columns
-  end
-  return record
+--- The records that a question of projections.of(entity) finds.
+---@param entity table
+---@param text string SQL
+---@return table[]
+function records.select(entity, text, ...)
+  return store.records(projections.of(entity).shape, metatable_of(entity), text, ...)
 end
 
---- A record by its inner id, whatever the actor may see; nil when there is none.
+--- A record by its inner id, whatever the actor may see; nil when there is none. It is shared: not to be changed.
 function records.load(entity, inner)
-  local row = store.query(sql.get(entity), inner)[1]
-  return row and records.from_row(entity, row)
+  local ctx = context.current()
+  local record = net.known(ctx, entity, inner)
+  if not record then
+    record = records.select(entity, projections.of(entity).get, inner)[1]
+    if record then
+      net.note_read(ctx, entity, inner, record)
+    end
+  end
+  return record
 end
 
 local function not_found()
@@ -74,7 +82,15 @@ local function find(entity, sealed, actor)
   return inner, record, visible
 end
 
---- One record as the running actor may see it, or nil.
+local function copy(entity, record)
+  local made = of(entity, {})
+  for key, value in pairs(record) do
+    made[key] = value
+  end
+  return made
+end
+
+--- One record as the running actor may see it, or nil; a copy.
 ---@param entity table
 ---@param sealed string
 ---@return table|nil record only the fields that may be seen
@@ -84,8 +100,6 @@ function records.get(entity, sealed)
   local inner, record, visible = find(entity, sealed, context.current().actor)
   if not inner then
     return nil
-  elseif visible == true then
-    return record, visible, inner
   end
   return records.masked(entity, record, visible), visible, inner
 end
@@ -94,7 +108,7 @@ end
 ---@param visible table|true|nil nil: only id and version
 function records.masked(entity, record, visible)
   if visible == true then
-    return record
+    return copy(entity, record)
   end
   local shown = of(entity, { id = record.id, version = record.version })
   for name in pairs(visible or {}) do
@@ -353,14 +367,6 @@ local function write(ctx, entity, inner, before, after, kind, change)
   changes.append(ctx, entity, inner, after.version, change.old, change.new)
   note_change(ctx, entity, inner, kind, before, after)
   return after
-end
-
-local function copy(entity, record)
-  local made = of(entity, {})
-  for key, value in pairs(record) do
-    made[key] = value
-  end
-  return made
 end
 
 -- The record to change, if the actor may see it and it is not archived.
