@@ -37,13 +37,13 @@ function imports.declare(name, spec, plugin)
     end
   end
   if imports.by_name[name] then
-    error(("mill.mapping %s is declared twice"):format(name), 0)
+    error(("mill.mapping %s is declared twice: by %s and by %s"):format(name, imports.by_name[name].plugin, plugin.name), 0)
   elseif type(spec.columns) ~= "table" or type(spec.record) ~= "function" then
     error(("mill.mapping %s needs columns and record"):format(name), 0)
   end
   imports.by_name[name] = {
     name = name, columns = spec.columns, record = spec.record, notes = spec.notes or {}, from = spec.from or {},
-    migration = spec.migration or false, version = plugin.version,
+    migration = spec.migration or false, plugin = plugin.name, version = plugin.version,
   }
 end
 
