@@ -4,7 +4,7 @@
 //
 //   sh          commands; one shell for the whole guide, so that variables stay
 //   text, json  what the commands before it print: … stands for anything; in json blanks do not count
-//   log         lines that the server says about what was done just before; … as above
+//   log         lines that the server says about what was done just before, others may stand between; … as above
 //   lua         a file; its first line is a comment with its path
 //   diff        a change of a file: `--- path`, `+++ path`, then lines that stay, go (-) and come (+)
 //
@@ -50,6 +50,7 @@ export function blocks_of(markdown) {
   return found;
 }
 
+const is_output = (kind) => kind === 'text' || kind === 'json';
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const pattern_of = (text) => text.split('…').map(escaped).join('[^]*?');
 const trimmed = (text) => text.split('\n').map((line) => line.trimEnd()).join('\n').trim();
@@ -153,7 +154,7 @@ class Reader {
 
   async log(text) {
     if (!this.server) throw new Error('no server runs');
-    const pattern = new RegExp(pattern_of(trimmed(this.here(text))));
+    const pattern = new RegExp(trimmed(this.here(text)).split('\n').map(pattern_of).join('[^]*?\n[^]*?'));
     await this.logged((said) => pattern.test(trimmed(said)));
   }
 
@@ -173,20 +174,24 @@ class Reader {
     await this.save(path, parts.join(side('+')));
   }
 
-  // Commands that fail are right only where the guide shows what they say.
-  check_status() {
-    if (this.printed && this.printed.status !== 0) throw new Error(`the commands ended with status ${this.printed.status}:\n${this.printed.text}`);
-    this.printed = null;
-  }
-
-  async take({ kind, mark, text }) {
-    if (kind === 'text' || kind === 'json') return mark === 'skips' ? undefined : this.shows(kind, text);
-    this.check_status();
-    if (mark === 'skips') return undefined;
-    if (mark === 'serves') return this.serves(text);
-    if (mark) throw new Error(`there is no mark ${mark}`);
-    if (!['stops', 'sh', 'log', 'lua', 'diff'].includes(kind)) throw new Error(`nothing checks a block of the kind "${kind}"`);
-    return this[kind](text);
+  // `next` is the kind of the block that follows: commands that fail are right only where it shows what they print.
+  async take({ kind, mark, text }, next) {
+    if (mark === 'skips') return;
+    if (is_output(kind)) {
+      this.shows(kind, text);
+    } else if (mark === 'serves') {
+      await this.serves(text);
+    } else if (mark) {
+      throw new Error(`there is no mark ${mark}`);
+    } else if (['stops', 'sh', 'log', 'lua', 'diff'].includes(kind)) {
+      await this[kind](text);
+    } else {
+      throw new Error(`nothing checks a block of the kind "${kind}"`);
+    }
+    if (!is_output(next)) {
+      if (this.printed?.status > 0) throw new Error(`the commands ended with status ${this.printed.status}:\n${this.printed.text}`);
+      this.printed = null;
+    }
   }
 
   async end() {
@@ -195,26 +200,33 @@ class Reader {
   }
 }
 
+/* Makes a data folder with all of the demo, so that each guide need not wait for it. */
+export async function make_seed() {
+  const folder = await mkdtemp(join(tmpdir(), 'tidemill-seed-'));
+  await (await start({ data: folder })).stop();
+  return folder;
+}
+
 /* Follows a guide.
  *   markdown  its text
  *   data      a data folder to begin with (a copy is made), else none
  * Throws at the first block that is wrong, with its line. */
 export async function follow(markdown, { data } = {}) {
-  const root = await make_root({ rows: 8800 });
+  const root = await make_root();
   const folder = await mkdtemp(join(tmpdir(), 'tidemill-guide-'));
   await mkdir(join(root.path, 'build'));
   await symlink(tidemill, join(root.path, 'build/tidemill'));
   if (data) await root.take_data(data);
   const reader = new Reader(root, folder, await free_port());
   try {
-    for (const block of blocks_of(markdown)) {
+    const blocks = blocks_of(markdown);
+    for (const [i, block] of blocks.entries()) {
       try {
-        await reader.take(block);
+        await reader.take(block, blocks[i + 1]?.kind);
       } catch (error) {
         throw new Error(`line ${block.line}: ${error.message}\n--- the block:\n${block.text}`);
       }
     }
-    reader.check_status();
   } finally {
     await reader.end();
     await root.remove();
