@@ -180,6 +180,7 @@ function reference.check(read)
     reference.compare(faults, reference.keys(read(file), name), file, classes[class] or {}, STUB, class .. ".")
   end
   local known = load_alone(read "scripts/entities/types.lua", "@scripts/entities/types.lua")
+  known.id = nil -- the framework's own; a declaration that has it is refused
   return reference.compare(faults, known, "scripts/entities/types.lua", types, GUIDE, "the type ")
 end
 
