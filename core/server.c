@@ -124,7 +124,8 @@ struct switching {
 
 static void start_workers(struct server *server);
 
-static void log_generation(struct server *server, const struct states *states, const char *outcome)
+static void log_generation(
+	struct server *server, const struct states *states, const char *outcome, const char *text)
 {
 	struct log_line line;
 
@@ -132,6 +133,8 @@ static void log_generation(struct server *server, const struct states *states, c
 	log_begin(&line, LOG_INFO, "generation");
 	log_bytes(&line, "hash", server->hash, 12);
 	log_text(&line, "outcome", outcome);
+	if (text != NULL)
+		log_text(&line, "text", text);
 	log_ms(&line, "ms", clock_mono_ns() - states->began_ns);
 	log_end(&line);
 }
@@ -181,7 +184,7 @@ static void switched(struct write *write)
 		states_free(states);
 	} else {
 		states->home = NULL;
-		log_generation(server, states, "serves");
+		log_generation(server, states, "serves", NULL);
 		adopt(server, states);
 		if (first) {
 			server->first = states;
@@ -222,7 +225,8 @@ static void build_and_switch(struct server *server)
 		}
 		err_set(&err, rc, "the home is busy");
 	} else if (rc == 0) {
-		log_generation(server, states, "unchanged");
+		log_generation(server, states, "unchanged",
+			"no plugin or client pack that serves; settings are read at the start");
 	}
 	if (rc != 0) {
 		log_refusal(server, err.text);

@@ -86,7 +86,7 @@ end
 ---@param where string file and line of the declaration
 function decisions.declare(name, spec, plugin, source, where)
   if decisions.by_name[name] then
-    error(("decision %s is declared twice"):format(name), 0)
+    error(("decision %s is declared twice: here and at %s"):format(name, decisions.by_name[name].where), 0)
   end
   for key in pairs(spec) do
     if not decision_keys[key] then

@@ -8,6 +8,7 @@ local context = require "context"
 local csv = require "core.csv"
 local i18n = require "i18n"
 local json = require "core.json"
+local mistake = require "mistake"
 local passwords = require "people.passwords"
 local problem = require "problem"
 local query = require "entities.query"
@@ -36,13 +37,13 @@ function imports.declare(name, spec, plugin)
     end
   end
   if imports.by_name[name] then
-    error(("mill.mapping %s is declared twice"):format(name), 0)
+    error(("mill.mapping %s is declared twice: by %s and by %s"):format(name, imports.by_name[name].plugin, plugin.name), 0)
   elseif type(spec.columns) ~= "table" or type(spec.record) ~= "function" then
     error(("mill.mapping %s needs columns and record"):format(name), 0)
   end
   imports.by_name[name] = {
     name = name, columns = spec.columns, record = spec.record, notes = spec.notes or {}, from = spec.from or {},
-    migration = spec.migration or false, version = plugin.version,
+    migration = spec.migration or false, plugin = plugin.name, version = plugin.version,
   }
 end
 
@@ -170,11 +171,11 @@ Run.__index = Run
 local function start_run(mapping, path, rejects, language)
   local reader, why = csv.open(path)
   if not reader then
-    error(("%s: %s"):format(path, why), 0)
+    mistake("%s: %s", path, why)
   end
   local header = reader:next()
   if not header then
-    error(path .. ": the file is empty", 0)
+    mistake("%s: the file is empty", path)
   end
   local at = {}
   for i, name in ipairs(header) do
@@ -182,7 +183,7 @@ local function start_run(mapping, path, rejects, language)
   end
   for _, column in ipairs(mapping.columns) do
     if not at[column] then
-      error(path .. ": " .. i18n.say(i18n.text("import.column", { name = column, known = table.concat(header, ", ") }), language), 0)
+      mistake("%s: %s", path, i18n.say(i18n.text("import.column", { name = column, known = table.concat(header, ", ") }), language))
     end
   end
   return setmetatable({
@@ -324,7 +325,7 @@ function imports.run(name, path, rejects, language, progress)
     for known in sorted_pairs(imports.by_name) do
       names[#names + 1] = known
     end
-    error(("there is no mapping %s; there are %s"):format(tostring(name), table.concat(names, ", ")), 0)
+    mistake("there is no mapping %s; there are %s", tostring(name), table.concat(names, ", "))
   end
   local run = start_run(mapping, path, rejects, language)
   while true do

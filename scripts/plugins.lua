@@ -9,10 +9,9 @@ local plugins = { list = {}, by_name = {} }
 
 local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua", "pages.lua", "access.lua", "import/" }
 
-local manifest_keys = {
-  name = true, version = true, api = true, title = true, needs = true, permissions = true, settings = true,
-  demo_logins = true, seed = true, welcome = true,
-}
+local manifest_keys = { name = true, version = true, api = true, title = true, needs = true }
+-- What only the manifest of a client pack may say.
+local pack_keys = { settings = true, demo_logins = true, seed = true, welcome = true }
 
 -- The Lua that a plugin may use besides `mill`. Each gets copies, so that none can change another's.
 local function base_environment()
@@ -58,16 +57,22 @@ local function run_file(path, env)
   return chunk()
 end
 
-local function read_manifest(path, folder)
+local function check_keys(manifest, path, is_pack)
+  for key in pairs(manifest) do
+    if pack_keys[key] and not is_pack then
+      error(("%s: only a client pack has %s"):format(path, key), 0)
+    elseif not manifest_keys[key] and not pack_keys[key] then
+      error(("%s: a manifest has no property %s"):format(path, tostring(key)), 0)
+    end
+  end
+end
+
+local function read_manifest(path, folder, is_pack)
   local manifest = run_file(path, environment {})
   if type(manifest) ~= "table" then
     error(path .. ": a manifest returns a table { name = …, version = …, api = 1 }", 0)
   end
-  for key in pairs(manifest) do
-    if not manifest_keys[key] then
-      error(("%s: a manifest has no property %s"):format(path, tostring(key)), 0)
-    end
-  end
+  check_keys(manifest, path, is_pack)
   local expected = folder:match("[^/]+$")
   if manifest.name ~= expected then
     error(("%s: name is %s, but the folder is %s"):format(path, tostring(manifest.name), expected), 0)
@@ -171,12 +176,12 @@ local function load_plugin(plugin)
   end
 end
 
-local function find(folder, manifest)
+local function find(folder, manifest, is_pack)
   local path = folder .. "/" .. manifest
   if not generation.text(path) then
     error(("%s: there is no such plugin (no file %s)"):format(folder, path), 0)
   end
-  return read_manifest(path, folder)
+  return read_manifest(path, folder, is_pack)
 end
 
 --- Loads what the server's settings name: plugins, then client packs.
@@ -193,7 +198,7 @@ function plugins.load()
     add(find("plugins/" .. name, "plugin.lua"))
   end
   for _, name in ipairs(settings.server.clients) do
-    local pack = find("config/clients/" .. name, "pack.lua")
+    local pack = find("config/clients/" .. name, "pack.lua", true)
     pack.is_pack = true
     add(pack)
     for key, value in pairs(pack.settings or {}) do

@@ -23,6 +23,7 @@ return {
   ["detail.reference"]       = { en = "Tell your administrator this reference: {reference}", zh = "请将此编号告知管理员：{reference}" },
   ["detail.limit_groups"]    = { en = "the summary has more than {max} groups; filter it", zh = "汇总超过 {max} 组，请加筛选条件" },
   ["detail.move"]            = { en = "{move} is possible from {from}, not from {state}", zh = "{move} 只能在 {from} 状态执行，当前为 {state}" },
+  ["detail.no_state"]        = { en = "no state", zh = "无状态" },
   ["detail.archived"]        = { en = "the record is archived", zh = "记录已归档" },
   ["detail.retry"]           = { en = "nothing was changed; send it again", zh = "未做任何更改，请重新发送" },
   ["detail.media_type"]      = { en = "send the header Content-Type: application/json", zh = "请发送请求头 Content-Type: application/json" },

@@ -259,14 +259,18 @@ static void unit_over(void *data, int rc, const struct err *err)
 	deliver(data);
 }
 
-/* Puts "message, traceback" of the task at 1 and the error at 2 into its text. */
+/* Puts the error at 2 into the text of the task at 1: a text with the traceback behind it, since it
+ * tells of the code; a value that has words of its own with these alone. */
 static int describe(lua_State *L)
 {
 	struct task *task = lua_touserdata(L, 1);
 	size_t len;
 	const char *text;
 
-	luaL_traceback(L, task->L, luaL_tolstring(L, 2, NULL), 0);
+	if (lua_type(L, 2) == LUA_TSTRING)
+		luaL_traceback(L, task->L, lua_tostring(L, 2), 0);
+	else
+		luaL_tolstring(L, 2, NULL);
 	text = lua_tolstring(L, -1, &len);
 	buf_append(&task->text, text, len);
 	return 0;

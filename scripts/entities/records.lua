@@ -257,7 +257,9 @@ local function with_defaults(entity, columns, record, actor, options)
         or field.to == "user" and actor.user
       default = own and id.seal(own) or nil
     end
-    if record[field.name] == nil and default ~= nil and not (options.given and options.given[field.name] == json.null) then
+    -- What is given as empty stays empty, but for the state: there always is one.
+    local left_empty = options.given and options.given[field.name] == json.null and field.type ~= "state"
+    if record[field.name] == nil and default ~= nil and not left_empty then
       local read = table.pack(field.kind.read(field, default))
       for i, column in ipairs(field.columns) do
         columns[column.name] = read[i]
@@ -446,7 +448,7 @@ function records.move(entity, sealed, move_name, input)
   local inner, before, actor = find_to_change(entity, sealed, move_name)
   if not move.from[before[entity.state]] then
     error(problem.new(409, "conflict", { detail = i18n.text("detail.move", {
-      move = move_name, from = table.concat(move.from_names, ", "), state = before[entity.state] }) }), 0)
+      move = move_name, from = table.concat(move.from_names, ", "), state = before[entity.state] or i18n.text "detail.no_state" }) }), 0)
   end
   local given, faults, sets = {}, {}, {}
   for _, name in ipairs(move.sets) do

@@ -51,7 +51,7 @@ end
 
 local field_keys = {
   required = true, max = true, min = true, label = true, to = true, values = true, default = true, write = true,
-  lower = true, scale = true, help = true, system = true,
+  lower = true, scale = true,
 }
 
 local function make_values(what, field, values)

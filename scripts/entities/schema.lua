@@ -3,6 +3,7 @@
 -- It runs in the home lane as one unit, before the generation serves. Whatever cannot be reached by adding is
 -- refused with the reason, and the old generation goes on.
 
+local mistake = require "mistake"
 local registry = require "entities.registry"
 local schema_sql = require "sql.schema"
 local store = require "core.store"
@@ -65,8 +66,8 @@ local function expand(entity, known)
   for _, field in ipairs(entity.fields) do
     local before = known and known[field.name]
     if before and before ~= described(field) then
-      error(("%s.%s is stored as %s and declared as %s: a field cannot change its type; declare it under a new name"):format(
-        entity.name, field.name, before, described(field)), 0)
+      mistake("%s: %s.%s is stored as %s and declared as %s: a field cannot change its type; declare it under a new name",
+        field.where, entity.name, field.name, before, described(field))
     elseif not before then
       for _, column in ipairs(field.columns) do
         step(schema_sql.add_column(entity, column))

@@ -4,6 +4,7 @@ local clock = require "core.clock"
 local hash = require "core.hash"
 local id = require "core.id"
 local json = require "core.json"
+local mistake = require "mistake"
 local people_sql = require "sql.people"
 local store = require "core.store"
 
@@ -17,7 +18,7 @@ local tokens = {}
 function tokens.create(login, name, lane)
   local row = store.query(people_sql.password, login:lower())[1]
   if not row then
-    error("there is no user " .. login, 0)
+    mistake("there is no user %s", login)
   end
   local secret = "tm_" .. hash.base64url(hash.random(32))
   lane("token.add", json.encode { user = id.seal(row[1]), name = name, hash = hash.base64url(hash.blake2b(secret)) })

@@ -2,7 +2,8 @@
 -- luacheck: ignore
 
 -- scripts/types/mill.lua: what an editor (lua-language-server) knows of `mill`, the one object that a plugin gets. It is
--- never loaded by the server. docs/plugin-api.md says the same in sentences.
+-- never loaded by the server. docs/plugin-api.md says the same in sentences; `make lint` compares the two, and both with
+-- scripts/api.lua.
 
 ---A text in both languages. Both are needed wherever people read it.
 ---@class mill.Text
@@ -93,6 +94,21 @@ function Records:archive(record) end
 ---@param fields? table<string, any> only fields that the move sets
 ---@return mill.Record
 function Records:move(record, move, fields) end
+
+---What plugin.lua returns.
+---@class mill.Manifest
+---@field name string the folder's name
+---@field version string such as "1.2.0"
+---@field api integer 1
+---@field title? mill.Text
+---@field needs? table<string, string> plugin → version, such as "^1.2"
+
+---What pack.lua of a client pack returns.
+---@class mill.Pack: mill.Manifest
+---@field settings? table<string, any> name → value; `base_currency` is the currency of sums
+---@field seed? string[][] `{ mapping, file }` …, imported in order at the first start
+---@field welcome? mill.Text what the server prints at its start
+---@field demo_logins? boolean true: it brings logins with a known password
 
 ---A field: `{ "score", "integer", min = 0, label = { en = …, zh = … } }`.
 ---@class mill.Field

@@ -181,7 +181,7 @@ static void test_an_error_that_is_a_table_is_told_by_its_tostring(void **state)
 	out = handle();
 
 	assert_int_equal(out.rc, TM_ESCRIPT);
-	assert_tells(out.text, "a problem");
+	assert_string_equal(out.text, "a problem");
 }
 
 static void test_a_failed_task_closes_its_variables_and_harms_no_later_one(void **state)

@@ -77,6 +77,20 @@ test('a plugin that is missing, and needs that go in a circle, are named', async
   await new Promise((later) => setTimeout(later, 500));
 });
 
+test('what only a client pack may say is refused in a plugin, and not passed over', async () => {
+  const line = await save('plugins/lead/plugin.lua', (text) => text.replace('api = 1,', 'api = 1, settings = { x = 1 },'));
+
+  assert.match(line, /refused.*plugins\/lead\/plugin\.lua: only a client pack has settings/);
+  await save('plugins/lead/plugin.lua', (text) => text.replace(' settings = { x = 1 },', ''));
+});
+
+test('a plugin that the settings newly name waits for a start, and the server says so', async () => {
+  const line = await save('config/tidemill.lua', (text) => text.replace('"console" }', '"console", "none" }'));
+
+  assert.match(line, /unchanged.*settings are read at the start/);
+  await save('config/tidemill.lua', (text) => text.replace(', "none" }', ' }'));
+});
+
 test('a field that is added is there after the save, and one whose type changes is refused', async () => {
   const field = (type) => `{ "budget", "${type}", label = { en = "Budget", zh = "预算" } },`;
   const added = await save('plugins/lead/entities.lua', (text) => text.replace('{ "company",', `${field('integer')}\n    { "company",`));
@@ -85,7 +99,8 @@ test('a field that is added is there after the save, and one whose type changes 
 
   assert.match(added, /serves/);
   assert.equal(lead.body.data.budget, 7);
-  assert.match(changed, /refused.*lead\.budget is stored as integer/);
+  assert.match(changed, /refused.*entities\.lua:\d+: lead\.budget is stored as integer/);
+  assert.doesNotMatch(changed, /traceback/);
   assert.equal((await admin.post('/api/v1/lead', { name: 'still', budget: 8 })).status, 201);
 });
 

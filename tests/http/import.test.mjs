@@ -76,6 +76,7 @@ test('a missing column, mapping or file is named, with status 1', async () => {
   assert.match(column.stderr, /sales_agent/);
   assert.match(mapping.stderr, /there is no mapping oportunity/);
   assert.match(missing.stderr, /none\.csv/);
+  for (const { stderr } of [column, mapping, missing]) assert.equal(stderr.trim().split('\n').length, 1, stderr);
 });
 
 test('wrong usage ends with status 2 and says what is right', async () => {

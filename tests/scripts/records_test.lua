@@ -116,6 +116,24 @@ test("the state changes by moves only, and only from the states that a move name
   expect(request("admin", "POST", "/api/v1/lead/" .. lead.id .. "/convert", { name = "y" }).status):is(422)
 end)
 
+test("a record always has a state, also when it is created with none", function()
+  local answer = request("admin", "POST", "/api/v1/opportunity", { number = "T-1", stage = null })
+
+  expect(answer.status):is(201)
+  expect(answer.body.data.stage):is "prospecting"
+end)
+
+test("a record from before its lifecycle is told to have no state", function()
+  local lead = mill.db.lead:create { name = "x", stage = "accepted" }
+  context.current().cause = { kind = "import" }
+  mill.db.lead:update(lead, { stage = null })
+
+  local answer = request("admin", "POST", "/api/v1/lead/" .. lead.id .. "/convert")
+
+  expect(answer.status):is(409)
+  expect(answer.body.detail):is "convert is possible from accepted, not from no state"
+end)
+
 test("Chinese names, filters and messages work", function()
   mill.db.customer:create { name = "北京潮汐科技有限公司" }
   local found = request("admin", "GET", "/api/v1/customer?name.has=%E6%BD%AE%E6%B1%90").body.data

@@ -45,6 +45,9 @@ class Root {
     await this.edit('config/tidemill.lua', new RegExp(`\\b${name} = .*,`), `${name} = ${value},`);
   }
 
+  // Begins with a copy of another server's data.
+  take_data(folder) { return cp(folder, join(this.path, 'data'), { recursive: true }); }
+
   remove() { return rm(this.path, { recursive: true, force: true }); }
 }
 

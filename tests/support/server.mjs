@@ -16,7 +16,8 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const tidemill = process.env.TIDEMILL ?? join(root, 'build/tidemill');
 export const demo_password = 'tidemill-demo';
 
-async function free_port() {
+/* A port on which nobody listens just now. */
+export async function free_port() {
   const probe = createServer();
   await new Promise((listening, failed) => probe.once('error', failed).listen(0, '127.0.0.1', listening));
   const { port } = probe.address();
