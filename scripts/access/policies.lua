@@ -157,10 +157,11 @@ local function grants_for(entity, action, actor, fields)
   return found
 end
 
---- Whether the actor has any grant at all for an action.
+--- Whether the actor has any grant at all for an action, touching `fields`.
+---@param fields string[]|nil
 ---@return boolean
-function policies.any(entity, action, actor)
-  return actor.system or #grants_of(entity, action, actor) > 0
+function policies.any(entity, action, actor, fields)
+  return actor.system or #grants_for(entity, action, actor, fields) > 0
 end
 
 --- The branches of what the actor may do `action` to, using only grants that show all of `fields`. An empty list

@@ -15,6 +15,7 @@ local records = require "entities.records"
 local registry = require "entities.registry"
 local sql = require "sql"
 local store = require "core.store"
+local types = require "entities.types"
 
 local query = {}
 
@@ -49,17 +50,15 @@ local function refuse(name, code, values)
   problem.raise(400, { problem.fault(name, code, values) })
 end
 
--- A value to compare with; for money the base amount.
-local function comparable(field, parameter, text)
-  local value = text
-  if field.kind.from_text then
-    value = field.kind.from_text(field, text)
+-- A value to compare with; for money the base amount. What a field would not take may still be compared with.
+local function comparable(entity, field, parameter, text)
+  local value, fault = field.kind.operand(field, text)
+  if value ~= nil then
+    return value
+  elseif field.kind == types.reference then
+    fault = { "field.reference", { entity = (registry.get(field.to) or entity).label } }
   end
-  local read = table.pack(field.kind.read(field, value))
-  if read[1] == nil then
-    problem.raise(400, { problem.fault(parameter, table.unpack(read[2])) })
-  end
-  return field.type == "money" and read[3] or read[1]
+  return problem.raise(400, { problem.fault(parameter, table.unpack(fault)) })
 end
 
 --- Refuses a parameter that is neither an option nor (here) a filter.
@@ -98,15 +97,15 @@ local function read_condition(entity, actor, condition, used)
   elseif condition.operator == "in" then
     value = {}
     for one in (condition.text .. ","):gmatch("([^,]*),") do
-      value[#value + 1] = comparable(field, parameter, one)
+      value[#value + 1] = comparable(entity, field, parameter, one)
     end
     if #value > 200 then
       refuse(parameter, "query.too_many", { max = 200 })
     end
   elseif condition.operator == "has" then
-    value = condition.text
+    value = field.kind.operand(field, condition.text)
   else
-    value = comparable(field, parameter, condition.text)
+    value = comparable(entity, field, parameter, condition.text)
   end
   return { column = field.sort_column, operator = condition.operator, value = value, field = field.name }
 end

@@ -6,6 +6,8 @@
 --   key, display                 natural key; the field that names a record
 --   state                        the field of type state, and lifecycle, or nil
 --   columns                      all columns of its table, in order, without the common ones
+--   required, defaulted          fields that must have a value, and those that start with one
+--   secrets                      names of fields that are never read out
 --   unique, index                lists of lists of field names
 
 local types = require "entities.types"
@@ -178,7 +180,9 @@ function registry.lifecycle(name, spec, plugin)
       error(("mill.lifecycle %s: the name %s is reserved"):format(name, move_name), 0)
     end
     local from = type(move.from) == "table" and move.from or { move.from }
-    local made = { name = move_name, from = {}, from_names = from, to = move.to, sets = move.sets or {}, label = move.label }
+    local made = {
+      name = move_name, from = {}, from_names = from, to = move.to, sets = move.sets or {}, may_set = {}, label = move.label,
+    }
     check_state(move_name, move.to)
     for _, one in ipairs(from) do
       check_state(move_name, one)
@@ -188,6 +192,7 @@ function registry.lifecycle(name, spec, plugin)
       if not entity.by_name[field_name] then
         error(("mill.lifecycle %s: %s sets the unknown field %s"):format(name, move_name, tostring(field_name)), 0)
       end
+      made.may_set[field_name] = true
     end
     lifecycle.moves[move_name] = made
     lifecycle.move_names[#lifecycle.move_names + 1] = move_name
@@ -227,11 +232,15 @@ function registry.finish()
     for _, fields in ipairs(entity.index) do
       check_fields(entity, "index", fields)
     end
-    entity.columns = {}
+    entity.columns, entity.required, entity.defaulted, entity.secrets = {}, {}, {}, {}
     for _, field in ipairs(entity.fields) do
       for _, column in ipairs(field.columns) do
         entity.columns[#entity.columns + 1] = column
+        column.at = #entity.columns
       end
+      entity.required[#entity.required + 1] = field.required and field or nil
+      entity.defaulted[#entity.defaulted + 1] = (field.type == "state" or field.default ~= nil) and field or nil
+      entity.secrets[#entity.secrets + 1] = field.kind.secret and field.name or nil
     end
   end
 end

@@ -594,7 +594,7 @@ describe('a state', () => {
   test('is left by a move only from where the move begins', async () => {
     const id = await make({ stage: 'busy' });
 
-    assert_problem(await admin.post(`/api/v1/probe/${id}/take`), 409, { says: /take is possible from open, not from busy/ });
+    assert_problem(await admin.post(`/api/v1/probe/${id}/take`), 409, { says: /is possible from Open, not from Busy/ });
   });
 
   test('a move takes only what it sets, and checks it', async () => {

@@ -131,7 +131,7 @@ test("a record from before its lifecycle is told to have no state", function()
   local answer = request("admin", "POST", "/api/v1/lead/" .. lead.id .. "/convert")
 
   expect(answer.status):is(409)
-  expect(answer.body.detail):is "convert is possible from accepted, not from no state"
+  expect(answer.body.detail):is "Convert is possible from Accepted, not from no state"
 end)
 
 test("Chinese names, filters and messages work", function()
@@ -140,4 +140,77 @@ test("Chinese names, filters and messages work", function()
   expect(#found):is(1)
   local answer = request("admin", "POST", "/api/v1/customer", {}, { ["accept-language"] = "zh-CN,zh;q=0.9" })
   expect(answer.body.title):is "部分内容不正确"
+end)
+
+test("a change for an older version is refused, and one for the present version is made", function()
+  local contact = mill.db.contact:create { name = "Li Wei" }
+  local path = "/api/v1/contact/" .. contact.id
+  local function patch(tag, name)
+    return request("admin", "PATCH", path, { name = name }, { ["if-match"] = tag }).status
+  end
+
+  expect(patch('"1"', "first")):is(200)
+  expect(patch('"1"', "second")):is(412)
+  expect(patch('"7", "2"', "third")):is(200)
+  expect(patch("*", "fourth")):is(200)
+  expect(mill.db.contact:get(contact.id).name):is "fourth"
+end)
+
+test("white space around a text goes, a text of nothing else is empty, and texts are in normal form C", function()
+  local lead = mill.db.lead:create { name = " \u{3000}Ångström\u{a0}", region = "  ", company = "A\u{30a}ngstro\u{308}m" }
+  expect(lead.name):is "Ångström"
+  expect(lead.company):is "Ångström"
+  expect(lead.region):is_nil()
+  expect(request("admin", "POST", "/api/v1/contact", { name = "\u{3000}" }).status):is(422)
+end)
+
+test("a body with very many wrong names is answered with a few faults", function()
+  local body = { name = "x" }
+  for i = 1, 5000 do
+    body["k" .. i] = i
+  end
+  local answer = request("admin", "POST", "/api/v1/contact", body)
+  expect(answer.status):is(422)
+  expect(#answer.body.errors):is(20)
+end)
+
+test("rights are asked before values are looked at", function()
+  local anna = id.seal(require("people.actor").by_login("anna.snelling").positions[1])
+  local lead = mill.db.lead:create { name = "mine", owner = anna }
+  local path = "/api/v1/lead/" .. lead.id
+  for _, body in ipairs { { owner = "x" }, { accept_by = "x" }, { owner = anna } } do
+    expect(request("anna.snelling", "PATCH", path, body).status):is(403)
+  end
+end)
+
+test("a filter may ask for what the field would not take", function()
+  mill.db.lead:create { name = "x", score = 60, email = "a@example.com", region = "north" }
+  local function count(query)
+    return #request("admin", "GET", "/api/v1/lead?limit=200&" .. query).body.data
+  end
+  expect(count "score.le=150"):is(1)
+  expect(count "email.ge=a"):is(1)
+  expect(count "region.has=NORTH"):is(1)
+  expect(request("admin", "GET", "/api/v1/opportunity?amount.ge=abc").body.errors[1].message):has "12.50"
+end)
+
+test("who sees more units than a statement has terms still lists and sums", function()
+  local manager = require("people.actor").by_login "dustin.brinkmann"
+  local parent = id.seal(manager.units[1])
+  for i = 1, 600 do
+    mill.db.unit:create { code = "many-" .. i, name = "Many " .. i, parent = parent }
+  end
+  expect(request("dustin.brinkmann", "GET", "/api/v1/opportunity?limit=5").status):is(200)
+  expect(request("dustin.brinkmann", "GET", "/api/v1/opportunity/summary?by=unit&count").status):is(200)
+end)
+
+test("a role counts for the position and the unit of its own chair only", function()
+  local user = mill.db.user:create { login = "two.chairs", name = "Two chairs" }
+  local role = function(code) return mill.db.role:find { code = code } end
+  local empty = mill.db.unit:create { code = "empty", name = "Empty" }
+  local west = mill.db.unit:find { code = "west" }
+  mill.db.position:create { code = "two.chairs.a", role = role "agent", unit = west, holder = user }
+  mill.db.position:create { code = "two.chairs.m", role = role "manager", unit = empty, holder = user }
+  local answer = request("two.chairs", "GET", "/api/v1/opportunity/summary?count")
+  expect(answer.body.data[1].count):is(0)
 end)
