@@ -84,7 +84,8 @@ static bool push_tidy(lua_State *L, const char *text, size_t len, bool many_line
 	return true;
 }
 
-/* tidy(text, many_lines) -> text, number of code points; or nil when there is a control character */
+/* tidy(text, many_lines) -> text, number of code points; or nil when there is a control character
+ */
 static int text_tidy(lua_State *L)
 {
 	size_t len;
