@@ -32,7 +32,8 @@ endif
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE -Icore -Itests $(KIND_$(VARIANT)) -fPIE -Wall -Wextra $(WERROR) \
 	$(PACKAGES_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LINK = $(CC) $(KIND_$(VARIANT)) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
-LIBS = $(PACKAGES_LIBS) -lhttp_parser -lcsv -lpthread -lm
+# The allocator comes first, so that it is the one; a sanitizer brings its own.
+LIBS = $(if $(VARIANT),,-lmimalloc) $(PACKAGES_LIBS) -lhttp_parser -lcsv -lpthread -lm
 
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SOURCES := $(wildcard core/*.c core/*/*.c core/store/*/*.c)

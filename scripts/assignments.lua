@@ -12,6 +12,7 @@ local store = require "core.store"
 
 local assignments = {}
 
+-- So many candidates are written down, each as [inner id of the position, how many it has taken].
 local MAX_FIGURES = 50
 
 --- Takes the next seat that a selector offers: of the chairs that are filled today by somebody whose role takes work,
@@ -28,10 +29,7 @@ function assignments.assign(selector, subject)
   local ctx = context.current()
   local today = clock.today(ctx.at)
   local seats = store.query(text, selector, today, today, code)
-  local figures = json.array {}
-  for i = 1, math.min(#seats, MAX_FIGURES) do
-    figures[i] = { position = id.seal(seats[i][1]), taken = seats[i][2] }
-  end
+  local figures = table.move(seats, 1, math.min(#seats, MAX_FIGURES), 1, json.array {})
   local position = seats[1] and seats[1][1]
   local txn, entity = context.txn(ctx), records.entity_of(subject)
   if position then

@@ -82,8 +82,8 @@ end
 -- Each run gets the record for itself: what it does to the table, the next does not see.
 local function run_as_system(rule, change)
   local cause = { kind = "rule", id = rule.name, version = rule.plugin.version }
-  local before = change.before and records.copy(change.entity, change.before)
-  return pcall(context.as, context.system, cause, rule.run, records.copy(change.entity, change.after), before)
+  local before = change.before and records.copy(change.before)
+  return pcall(context.as, context.system, cause, rule.run, records.copy(change.after), before)
 end
 
 -- What an invariant tells the caller is what its author wrote. Whatever else it met while it ran as the system is for the

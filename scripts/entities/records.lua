@@ -11,6 +11,7 @@ local id = require "core.id"
 local json = require "core.json"
 local net = require "entities.net"
 local policies = require "access.policies"
+local projection = require "core.projection"
 local problem = require "problem"
 local projections = require "entities.projections"
 local registry = require "entities.registry"
@@ -81,13 +82,9 @@ local function find(entity, sealed, actor)
   return inner, record, visible
 end
 
-local function copy(entity, record)
-  local made = of(entity, {})
-  for key, value in pairs(record) do
-    made[key] = value
-  end
-  return made
-end
+--- A record with the same values, that may be changed.
+---@type fun(record: table): table
+local copy = projection.copy
 
 --- One record as the running actor may see it, or nil; a copy.
 ---@param entity table
@@ -107,7 +104,7 @@ end
 ---@param visible table|true|nil nil: only id and version
 function records.masked(entity, record, visible)
   if visible == true then
-    return copy(entity, record)
+    return copy(record)
   end
   local shown = of(entity, { id = record.id, version = record.version })
   for name in pairs(visible or {}) do
@@ -425,7 +422,7 @@ local function apply(entity, inner, before, actor, input, options)
     forbidden()
   end
   local columns, values, faults = read_input(entity, merged(entity, before, input), actor, options.may_set_state)
-  local after = copy(entity, before)
+  local after = copy(before)
   for name, value in pairs(values) do
     after[name] = value ~= json.null and value or nil
   end
@@ -508,7 +505,7 @@ end
 function records.archive(entity, sealed)
   local inner, before = find_to_change(entity, sealed, "archive")
   local ctx = context.current()
-  local after = copy(entity, before)
+  local after = copy(before)
   after.archived_at = clock.format(ctx.at)
   return write(ctx, entity, inner, before, after, "archived", {
     names = { "archived_at" }, values = { ctx.at }, n = 1, old = { archived_at = json.null }, new = { archived_at = after.archived_at },
