@@ -42,7 +42,7 @@ SOURCES := $(wildcard core/*.c core/*/*.c core/store/*/*.c)
 MAIN := $(call objects,core/main.c)
 CORE := $(filter-out $(MAIN),$(call objects,$(SOURCES)))
 # What each program of a variant has beside its own parts.
-ASIDE_tsan := tests/support/sanitizers/longjmp.c
+ASIDE_tsan := tests/support/sanitizers/tsan.c
 ASIDE := $(call objects,$(ASIDE_$(VARIANT)))
 SUPPORT := $(call objects,$(wildcard tests/support/*.c))
 FAULTS := $(call objects,$(wildcard tests/faults/*.c))
