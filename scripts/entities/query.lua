@@ -259,8 +259,8 @@ function query.list(entity, question)
   local text, params, n = sql.list(entity, {
     columns = made.columns, branches = branches, conditions = conditions, sort = sort, after = after, limit = limit + 1,
   })
-  local objects, _, more, last = projections.read(made, limit, text, table.unpack(params, 1, n))
-  return objects, more and make_cursor(made, last, sort, scope) or nil
+  local objects, _, last = projections.read(made, limit, text, table.unpack(params, 1, n))
+  return objects, last and make_cursor(made, last, sort, scope) or nil
 end
 
 --- All records that fit, for plugins: at most 1,000, whole records where the actor may see them.
