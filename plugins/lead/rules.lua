@@ -1,9 +1,10 @@
 -- plugins/lead/rules.lua: what happens to a lead, in the transaction in which it happens.
 
--- Time to accept a lead that whoever entered it gave to somebody by name.
+-- Time to accept a lead that somebody gave to a position by name, and named no time.
 local NAMED_ACCEPT_WITHIN = "24h"
 
-local function channel_of(unit)
+local function channel_of(unit_id)
+  local unit = unit_id and mill.db.unit:get(unit_id)
   return unit and unit.kind == "partner" and "partner" or "direct"
 end
 
@@ -17,7 +18,7 @@ end
 -- Whom the entry itself names.
 local function named(lead)
   local seat = mill.db.position:get(lead.owner)
-  return seat, channel_of(seat.unit and mill.db.unit:get(seat.unit)), NAMED_ACCEPT_WITHIN
+  return seat, channel_of(seat.unit), NAMED_ACCEPT_WITHIN
 end
 
 mill.rule "lead.offer" {
@@ -50,5 +51,23 @@ mill.rule "lead.into_pool" {
         channel = "pool", unit = mill.null, owner = mill.null, accept_by = mill.null,
       })
     end
+  end,
+}
+
+-- Who has a lead says who sees it: a partner from whom a lead is taken sees it no more.
+mill.rule "lead.follows_owner" {
+  title = { en = "A lead goes with its owner", zh = "线索随归属岗位变动" },
+  on = { "lead.created", "lead.changed" },
+  run = function(lead, before)
+    if not lead.owner or (before and before.owner == lead.owner) then
+      return
+    end
+    local unit = mill.db.position:get(lead.owner).unit
+    local values = { unit = unit or mill.null, channel = channel_of(unit) }
+    local same_limit = before and before.accept_by == lead.accept_by
+    if lead.stage == "offered" and (same_limit or not lead.accept_by) then
+      values.accept_by = mill.after(NAMED_ACCEPT_WITHIN)
+    end
+    mill.db.lead:update(lead, values)
   end,
 }

@@ -42,8 +42,8 @@ local function create(values)
   return mill.db.lead:get(mill.db.lead:create(values).id)
 end
 
-local function act(login, lead, move)
-  return request(login, "POST", "/api/v1/lead/" .. lead.id .. "/" .. move, {})
+local function act(login, lead, move, body)
+  return request(login, "POST", "/api/v1/lead/" .. lead.id .. "/" .. move, body or {})
 end
 
 local function enter(login, values)
@@ -227,4 +227,46 @@ test("the decision of a lead says which row matched and what the facts were", fu
   expect(decision.facts.mode):is("general")
   expect(decision.outcome.selector):is("unit:east")
   expect(decision.row ~= nil):is(true)
+end)
+
+test("a lead that is given to somebody else is the former owner's no more", function()
+  local c = company()
+  local lead = create { owner = c.partner.id }
+
+  local answer = act("t-admin", lead, "offer", { owner = c.east_agent.id })
+
+  expect(answer.status):is(200)
+  expect(answer.body.data.unit):is(c.east_team.id)
+  expect(answer.body.data.channel):is("direct")
+  expect(request("t-partner", "GET", "/api/v1/lead/" .. lead.id).status):is(404)
+  expect(act("t-partner", lead, "drop").status):is(404)
+end)
+
+test("a lead that is given to a partner is the partner's, by whatever way", function()
+  local c = company()
+  local offered, patched = create { owner = c.east_agent.id }, create { owner = c.east_agent.id }
+  local imported = create { owner = c.partner.id, stage = "accepted", unit = c.east_team.id }
+
+  act("t-admin", offered, "offer", { owner = c.partner.id })
+  request("t-admin", "PATCH", "/api/v1/lead/" .. patched.id, { owner = c.partner.id })
+
+  for _, lead in ipairs { offered, patched, imported } do
+    lead = mill.db.lead:get(lead.id)
+    expect(lead.unit):is(c.firm.id)
+    expect(lead.channel):is("partner")
+    expect(request("t-partner", "GET", "/api/v1/lead/" .. lead.id).status):is(200)
+  end
+end)
+
+test("an offer that names no time gives a new one, and one that does keeps it", function()
+  local c = company()
+  local first, second = create { owner = c.east_agent.id }, create { owner = c.east_agent.id }
+  local past, later = mill.after("0s"), mill.after("48h")
+  mill.db.lead:update(first, { accept_by = past })
+
+  act("t-admin", first, "offer", { owner = c.west_agent.id })
+  act("t-admin", second, "offer", { owner = c.west_agent.id, accept_by = later })
+
+  expect(mill.db.lead:get(first.id).accept_by > past):is(true)
+  expect(mill.db.lead:get(second.id).accept_by):is(later)
 end)
