@@ -1,4 +1,5 @@
--- plugins/lead/rules.lua: what happens to a lead, in the transaction in which it happens.
+-- plugins/lead/rules.lua: what must hold for a lead, and what happens to it, in the transaction in
+-- which it happens.
 
 -- Time to accept a lead that somebody gave to a position by name, and named no time.
 local NAMED_ACCEPT_WITHIN = "24h"
@@ -20,6 +21,20 @@ local function named(lead)
   local seat = mill.db.position:get(lead.owner)
   return seat, channel_of(seat.unit), NAMED_ACCEPT_WITHIN
 end
+
+mill.rule "lead.owner_required" {
+  title = { en = "An offered or accepted lead is with somebody", zh = "待接受或已接受的线索必须有归属岗位" },
+  on = { "lead.created", "lead.changed" },
+  invariant = true,
+  run = function(lead)
+    if not lead.owner and (lead.stage == "offered" or lead.stage == "accepted") then
+      error(mill.problem {
+        status = 422, field = "owner", code = "required",
+        message = { en = "name the position that the lead is offered to", zh = "请指定线索分派给哪个岗位" },
+      })
+    end
+  end,
+}
 
 mill.rule "lead.offer" {
   title = { en = "Offer a new lead to whoever should have it", zh = "新线索分派" },

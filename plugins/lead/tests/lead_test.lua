@@ -270,3 +270,22 @@ test("an offer that names no time gives a new one, and one that does keeps it", 
   expect(mill.db.lead:get(first.id).accept_by > past):is(true)
   expect(mill.db.lead:get(second.id).accept_by):is(later)
 end)
+
+test("a lead cannot be offered to nobody, nor be taken away from everybody", function()
+  local c = company()
+  local pooled, accepted = create {}, create { owner = c.east_agent.id, stage = "accepted" }
+
+  local answers = {
+    act("t-admin", pooled, "offer"),
+    request("t-admin", "PATCH", "/api/v1/lead/" .. accepted.id, { owner = null }),
+    enter("t-admin", { name = "Test lead", stage = "offered" }),
+  }
+
+  expect(#answers):is(3)
+  for _, answer in ipairs(answers) do
+    expect(answer.status):is(422)
+    expect(answer.body.errors[1].field):is("owner")
+    expect(answer.body.errors[1].code):is("required")
+  end
+  expect(mill.db.lead:get(pooled.id).stage):is("pooled")
+end)
