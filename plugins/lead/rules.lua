@@ -16,9 +16,25 @@ local function routed(lead)
   return seat or nil, way.channel, way.accept_within
 end
 
--- Whom the entry itself names.
+local function is_active(record)
+  return record ~= nil and not record.archived_at
+end
+
+-- Whether somebody active fills a chair today, with a role and in a unit that are there still.
+local function is_filled(seat)
+  local today = mill.today()
+  return is_active(seat) and is_active(mill.db.user:get(seat.holder))
+    and is_active(mill.db.role:get(seat.role))
+    and (not seat.unit or is_active(mill.db.unit:get(seat.unit)))
+    and (seat.from or today) <= today and (seat.to or today) >= today
+end
+
+-- Whom the entry itself names; where nobody is there any more, the routing says.
 local function named(lead)
   local seat = mill.db.position:get(lead.owner)
+  if not is_filled(seat) then
+    return routed(lead)
+  end
   return seat, channel_of(seat.unit), NAMED_ACCEPT_WITHIN
 end
 
@@ -31,6 +47,22 @@ mill.rule "lead.owner_required" {
       error(mill.problem {
         status = 422, field = "owner", code = "required",
         message = { en = "name the position that the lead is offered to", zh = "请指定线索分派给哪个岗位" },
+      })
+    end
+  end,
+}
+
+mill.rule "lead.owner_is_there" {
+  title = { en = "A lead is offered to somebody who is there", zh = "线索只能分派给在任的岗位" },
+  on = "lead.changed",
+  invariant = true,
+  run = function(lead, before)
+    local offered = lead.stage == "offered" and lead.owner
+      and not (before.stage == "offered" and before.owner == lead.owner)
+    if offered and not is_filled(mill.db.position:get(lead.owner)) then
+      error(mill.problem {
+        status = 422, field = "owner", code = "vacant",
+        message = { en = "nobody fills this position today", zh = "该岗位目前无人任职" },
       })
     end
   end,
@@ -52,7 +84,7 @@ mill.rule "lead.offer" {
       })
     else
       local pooled = mill.db.lead:move(lead, "pool")
-      mill.db.lead:update(pooled, { channel = "pool", unit = mill.null })
+      mill.db.lead:update(pooled, { channel = "pool", unit = mill.null, owner = mill.null })
     end
   end,
 }
@@ -74,7 +106,8 @@ mill.rule "lead.follows_owner" {
   title = { en = "A lead goes with its owner", zh = "线索随归属岗位变动" },
   on = { "lead.created", "lead.changed" },
   run = function(lead, before)
-    if not lead.owner or (before and before.owner == lead.owner) then
+    local routed_now = not before and lead.version > 1 -- lead.offer has seen to it
+    if not lead.owner or routed_now or (before and before.owner == lead.owner) then
       return
     end
     local unit = mill.db.position:get(lead.owner).unit

@@ -289,3 +289,42 @@ test("a lead cannot be offered to nobody, nor be taken away from everybody", fun
   end
   expect(mill.db.lead:get(pooled.id).stage):is("pooled")
 end)
+
+-- What makes a chair take nothing any more.
+local function gone(c)
+  local agent = c.east_agent
+  return {
+    ended = function() mill.db.position:update(agent, { to = "2020-01-01" }) end,
+    vacant = function() mill.db.position:update(agent, { holder = null }) end,
+    closed = function() mill.db.position:archive(agent) end,
+    left = function() mill.db.user:archive(agent.holder) end,
+    role = function() mill.db.role:archive(agent.role) end,
+    team = function() mill.db.unit:archive(c.east_team) end,
+  }
+end
+
+for _, how in ipairs { "ended", "vacant", "closed", "left", "role", "team" } do
+  test("nobody who is gone gets a lead: " .. how, function()
+    local c = company()
+    local other, second = create {}, create {}
+    gone(c)[how]()
+
+    expect(mill.assign("unit:t-east", other)):is_nil()
+    expect(mill.assign("position:t-east-agent", other)):is_nil()
+    local entered = create { owner = c.east_agent.id, region = "west", score = 90 }
+    local offered = act("t-admin", other, "offer", { owner = c.east_agent.id })
+    local there = act("t-admin", second, "offer", { owner = c.admin.id })
+
+    expect(entered.owner):is_not(c.east_agent.id)
+    expect(offered.status):is(422)
+    expect(offered.body.errors[1].code):is("vacant")
+    expect(there.status):is(200)
+  end)
+end
+
+test("a region that is closed takes no leads, whoever is still seated below it", function()
+  local c = company()
+  mill.db.unit:archive(c.east)
+
+  expect(create { region = "east", score = 60 }.stage):is("pooled")
+end)
