@@ -68,6 +68,20 @@ mill.rule "lead.owner_is_there" {
   end,
 }
 
+mill.rule "lead.pooled_is_free" {
+  title = { en = "A lead leaves the pool by an offer", zh = "公海线索只能通过分派转出" },
+  on = "lead.changed",
+  invariant = true,
+  run = function(lead, before)
+    if before.stage == "pooled" and lead.stage == "pooled" and (lead.owner or lead.unit) then
+      error(mill.problem {
+        status = 422, field = lead.owner and "owner" or "unit", code = "pooled",
+        message = { en = "offer the lead, to take it out of the pool", zh = "请通过分派将线索转出公海" },
+      })
+    end
+  end,
+}
+
 mill.rule "lead.offer" {
   title = { en = "Offer a new lead to whoever should have it", zh = "新线索分派" },
   on = "lead.created",
@@ -83,20 +97,31 @@ mill.rule "lead.offer" {
         accept_by = mill.after(accept_within or NAMED_ACCEPT_WITHIN),
       })
     else
-      local pooled = mill.db.lead:move(lead, "pool")
-      mill.db.lead:update(pooled, { channel = "pool", unit = mill.null, owner = mill.null })
+      mill.db.lead:move(lead, "pool")
     end
   end,
 }
 
-mill.rule "lead.into_pool" {
+-- Who keeps the pool of a lead: its region, else headquarters. A text that is a partner's code leads
+-- to no partner.
+local function keeper_of(lead)
+  local region = lead.region and mill.db.unit:find { code = lead.region, kind = "region" }
+  return region or mill.db.unit:find { kind = "headquarters" }
+end
+
+mill.rule "lead.pool" {
   title = { en = "A lead in the pool belongs to nobody", zh = "公海中的线索不归任何人" },
-  on = "lead.changed",
+  on = { "lead.created", "lead.changed" },
   run = function(lead, before)
-    if lead.stage == "pooled" and before.stage ~= "pooled" then
+    local pooled = lead.stage == "pooled"
+    if pooled and not (before and before.stage == "pooled" and before.region == lead.region) then
+      local keeper = keeper_of(lead)
       mill.db.lead:update(lead, {
-        channel = "pool", unit = mill.null, owner = mill.null, accept_by = mill.null,
+        channel = "pool", pool = keeper and keeper.id or mill.null, unit = mill.null,
+        owner = mill.null, accept_by = mill.null,
       })
+    elseif lead.pool and not pooled then
+      mill.db.lead:update(lead, { pool = mill.null })
     end
   end,
 }

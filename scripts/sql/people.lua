@@ -49,6 +49,14 @@ people.subtree = [[
     UNION SELECT u.id FROM unit AS u JOIN below ON u.parent = below.id)
   SELECT id FROM below]]
 
+--- A unit and all that it lies in; from a partner company the way does not lead on to the vendor. Parameter: unit.
+people.above = [[
+  WITH RECURSIVE above (id, parent, kind) AS (
+    SELECT id, parent, kind FROM unit WHERE id = ?
+    UNION SELECT u.id, u.parent, u.kind FROM unit AS u JOIN above ON u.id = above.parent
+           WHERE coalesce(above.kind, '') <> 'partner')
+  SELECT id FROM above]]
+
 --- The partner company that a unit belongs to, and all its units: from the unit upwards as long as the kind is
 --- `partner`, then down. Parameter: unit.
 people.partner_company = [[

@@ -155,7 +155,7 @@ function Records:move(record, move, fields) end
 ---@class mill.Grant
 ---@field role string a role's code
 ---@field allow "all"|string[] read, create, update, archive, decisions, and names of moves and actions
----@field where? "all"|"own"|"unit"|"unit_subtree"|"partner"|table<string, string> `{ unit_subtree = "id" }` names another field
+---@field where? "all"|"own"|"unit"|"unit_subtree"|"unit_above"|"partner"|table<string, string> `{ unit_subtree = "id" }` names another field
 ---@field fields? string[] which fields it shows or lets change; all without it
 
 ---@class mill.Rule

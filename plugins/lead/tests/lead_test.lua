@@ -26,8 +26,11 @@ local function company()
     c[code .. "_team"] = unit("t-" .. code, "branch", c[code])
     c[code .. "_agent"] = person("t-" .. code .. "-agent", "agent", c[code .. "_team"])
   end
+  c.east_head = person("t-east-head", "manager", c.east)
+  c.west_manager = person("t-west-manager", "manager", c.west_team)
   c.firm = unit("harbor", "partner", c.head)
   c.partner = person("t-partner", "partner", c.firm)
+  person("t-firm-manager", "manager", c.firm)
   c.manager = person("t-manager", "manager", c.east_team)
   c.admin = person("t-admin", "administrator", c.head)
   return c
@@ -327,4 +330,76 @@ test("a region that is closed takes no leads, whoever is still seated below it",
   mill.db.unit:archive(c.east)
 
   expect(create { region = "east", score = 60 }.stage):is("pooled")
+end)
+
+-- Which of some people see a lead and can offer it on.
+local function who_can_offer(c, lead)
+  local able = {}
+  for _, login in ipairs {
+    "t-admin", "t-east-head", "t-manager", "t-west-manager", "t-east-agent", "t-partner",
+    "t-firm-manager",
+  } do
+    local seen = request(login, "GET", "/api/v1/lead/" .. lead.id).status
+    local done = act(login, lead, "offer", { owner = c.east_agent.id }).status
+    expect(done == 200):is(seen == 200)
+    if done == 200 then
+      able[#able + 1] = login
+      act("t-admin", lead, "recycle")
+    end
+  end
+  return table.concat(able, " ")
+end
+
+test("the managers of a region see what lies in its pool, and give it to somebody", function()
+  local c = company()
+  local lead = create { region = "east" }
+
+  expect(lead.stage):is("pooled")
+  expect(lead.pool):is(c.east.id)
+  expect(who_can_offer(c, lead)):is("t-admin t-east-head t-manager")
+  expect(#request("t-manager", "GET", "/api/v1/lead?stage=pooled").body.data):is(1)
+  expect(act("t-manager", lead, "drop").status):is(200)
+end)
+
+test("a lead without a region lies in the pool of headquarters, for every manager", function()
+  local c = company()
+
+  expect(who_can_offer(c, create {})):is("t-admin t-east-head t-manager t-west-manager")
+end)
+
+test("a lead whose region is a partner's code is not the partner's", function()
+  local c = company()
+
+  local lead = create { region = "harbor", score = 10 }
+
+  expect(lead.pool):is(c.head.id)
+  expect(request("t-partner", "GET", "/api/v1/lead/" .. lead.id).status):is(404)
+end)
+
+test("a lead changes its pool with its region, and leaves it when it is offered", function()
+  local c = company()
+  local lead = create { region = "east" }
+
+  request("t-admin", "PATCH", "/api/v1/lead/" .. lead.id, { region = "west" })
+  expect(mill.db.lead:get(lead.id).pool):is(c.west.id)
+  for _, field in ipairs { "owner", "unit" } do
+    local given = { [field] = field == "unit" and c.east_team.id or c.east_agent.id }
+    local answer = request("t-admin", "PATCH", "/api/v1/lead/" .. lead.id, given)
+    expect(answer.status):is(422)
+    expect(answer.body.errors[1].field):is(field)
+  end
+  act("t-admin", lead, "offer", { owner = c.east_agent.id })
+  expect(mill.db.lead:get(lead.id).pool):is_nil()
+  expect(request("t-west-manager", "GET", "/api/v1/lead/" .. lead.id).status):is(404)
+  expect(request("t-admin", "PATCH", "/api/v1/lead/" .. lead.id, { pool = c.west.id }).status):is(422)
+end)
+
+test("a lead that comes in as pooled belongs to nobody either", function()
+  local c = company()
+
+  local lead = create { stage = "pooled", region = "east", owner = c.west_agent.id }
+
+  expect(lead.owner):is_nil()
+  expect(lead.unit):is_nil()
+  expect(lead.pool):is(c.east.id)
 end)
