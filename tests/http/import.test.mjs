@@ -28,11 +28,24 @@ function run(...args) {
   });
 }
 
-async function import_rows(name, rows, ...more) {
+async function import_file(mapping, header, name, rows, ...more) {
   const file = join(folder, name);
-  await writeFile(file, Buffer.concat([Buffer.from(`${HEADER}\n`), ...rows.map((row) => Buffer.concat([Buffer.from(row), Buffer.from('\n')]))]));
-  const result = await run('import', 'opportunity', file, '--data', server.data, '--json', ...more);
-  return { ...result, file, report: result.status === 0 ? JSON.parse(result.stdout) : null };
+  await writeFile(file, Buffer.concat([header, ...rows].map((row) => Buffer.concat([Buffer.from(row), Buffer.from('\n')]))));
+  const result = await run('import', mapping, file, '--data', server.data, '--json', ...more);
+  return { ...result, file, report: result.stdout.startsWith('{') ? JSON.parse(result.stdout) : null };
+}
+
+const import_rows = (name, rows, ...more) => import_file('opportunity', HEADER, name, rows, ...more);
+
+// The values of a line of CSV; what is in quotes may hold a comma.
+const cells = (line) => [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => (
+  quoted?.replaceAll('""', '"') ?? plain));
+
+// The rows of a rejects file: what it says of each, as [line, column, reason], and what stood there.
+async function rejects_of(file) {
+  const [header, ...rows] = (await readFile(`${file}.rejects.csv`, 'latin1')).trim().split(/\r?\n/).map(cells);
+  assert.deepEqual(header.slice(0, 3), ['line', 'column', 'reason']);
+  return rows.map(([line, column, reason, ...values]) => ({ fault: [Number(line), column, reason], values }));
 }
 
 const changes = async () => Number((await ask(database(server.data), 'SELECT count(*) FROM change'))[0][0]);
@@ -50,6 +63,23 @@ test('good rows are created, and refused rows go to the rejects file with line, 
   const rejects = (await readFile(`${file}.rejects.csv`, 'latin1')).trim().split(/\r?\n/);
   assert.match(rejects[0], /^"?line"?,"?column"?,"?reason"?,/);
   assert.deepEqual(rejects.slice(1).map((line) => Number(line.replaceAll('"', '').split(',')[0])).sort(), [3, 4, 5, 6]);
+});
+
+const ACCOUNT = 'account,sector,year_established,revenue,employees,office_location,subsidiary_of';
+
+test('a number that is none is refused, and named with its column', async () => {
+  const { report, file } = await import_file('account', ACCOUNT, 'accounts.csv', [
+    'Import One,retail,199x,10,100,Kenya,',
+    'Import Two,retail,1999,10,many,Kenya,',
+    'Import Three,retail,1999,10,-5,Kenya,',
+    'Import Four,retail,,10,,Kenya,',
+  ]);
+
+  assert.deepEqual([report.created, report.refused], [1, 3]);
+  const whole = 'a whole number between -9007199254740991 and 9007199254740991 is needed';
+  assert.deepEqual((await rejects_of(file)).map((row) => row.fault), [
+    [2, 'year_established', whole], [3, 'employees', whole], [4, 'employees', 'at least 0'],
+  ]);
 });
 
 test('the same file read twice changes nothing the second time', async () => {
