@@ -82,6 +82,23 @@ test('a number that is none is refused, and named with its column', async () => 
   ]);
 });
 
+const needed = 'needed is {"amount": "12.50", "currency": "USD"}';
+
+test('an amount that is none is refused, and named with its column', async () => {
+  const opportunities = await import_rows('amounts.csv', [
+    'IMP30001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,48oo',
+    'IMP30002,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,48.123',
+    'IMP30003,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,99999999999999999999',
+  ]);
+  const products = await import_file('product', 'product,series,sales_price', 'products.csv', ['Import GTX,GTX,', 'Import MG,MG,free']);
+
+  const digits = 'a number as text is needed, with at most 2 digits after the point, for example "12.50"';
+  assert.deepEqual((await rejects_of(opportunities.file)).map((row) => row.fault), [
+    [2, 'close_value', needed], [3, 'close_value', digits], [4, 'close_value', 'the number is too large'],
+  ]);
+  assert.deepEqual((await rejects_of(products.file)).map((row) => row.fault), [[2, 'sales_price', needed], [3, 'sales_price', needed]]);
+});
+
 test('the same file read twice changes nothing the second time', async () => {
   const rows = ['IMP10001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800', 'IMP10002,Anna Snelling,GTXPro,,Engaging,2017-01-02,,'];
   const first = await import_rows('twice.csv', rows);

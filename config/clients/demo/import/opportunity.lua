@@ -59,7 +59,7 @@ return mill.mapping "opportunity" {
         stage = stage,
         engaged_on = given(row.engage_date),
         closed_on = given(row.close_date),
-        amount = row.close_value ~= "" and mill.money(row.close_value, "USD") or nil,
+        amount = row.close_value ~= "" and { amount = row.close_value, currency = "USD" } or nil,
       },
       incomplete = incomplete,
     }
