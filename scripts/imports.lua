@@ -169,9 +169,16 @@ local Run = {}
 Run.__index = Run
 
 local function start_run(mapping, path, rejects, language)
+  if path == rejects then
+    error(path .. ": the refused rows cannot go to the file that is read", 0)
+  end
   local reader, why = csv.open(path)
   if not reader then
     mistake("%s: %s", path, why)
+  end
+  local removed, fault_of_file = csv.remove(rejects) -- of the run before
+  if not removed then
+    error(fault_of_file, 0)
   end
   local header = reader:next()
   if not header then
@@ -187,7 +194,7 @@ local function start_run(mapping, path, rejects, language)
     end
   end
   return setmetatable({
-    mapping = mapping, reader = reader, header = header, rejects_path = rejects, language = language, waiting = {}, originals = {},
+    mapping = mapping, reader = reader, header = header, rejects_path = rejects, language = language, waiting = {},
     rows = 0, refused = 0, created = 0, changed = 0, unchanged = 0, notes = {}, reasons = {}, hashes = {},
   }, Run)
 end
@@ -237,7 +244,8 @@ end
 function Run:refuse(line, cells, faults)
   self.refused = self.refused + 1
   if not self.rejects then
-    self.rejects = csv.writer(self.rejects_path)
+    local writer, why = csv.writer(self.rejects_path)
+    self.rejects = writer or error(why, 0)
     local header = table.move(self.header, 1, #self.header, 4, { "line", "column", "reason" })
     self.rejects:row(header)
   end
@@ -249,35 +257,45 @@ function Run:refuse(line, cells, faults)
   end
 end
 
-function Run:flush()
-  if #self.waiting == 0 then
-    return
+function Run:count(counts, notes)
+  self.created = self.created + counts.created
+  self.changed = self.changed + counts.changed
+  self.unchanged = self.unchanged + counts.unchanged
+  for _, code in ipairs(notes) do
+    self.notes[code] = (self.notes[code] or 0) + 1
   end
-  local payload = json.encode { mapping = self.mapping.name, rows = json.array(self.waiting) }
-  for i, result in ipairs(json.decode(task.lane("import.slice", payload))) do
+end
+
+-- Rows that the mapping refused wait with the others, so that the rejects stand in the order of the file.
+function Run:flush()
+  local rows = json.array {}
+  for _, row in ipairs(self.waiting) do
+    rows[#rows + 1] = row.records and { line = row.line, records = row.records } or nil
+  end
+  local results = #rows > 0 and json.decode(task.lane("import.slice", json.encode {
+    mapping = self.mapping.name, rows = rows,
+  })) or {}
+  local at = 0
+  for _, row in ipairs(self.waiting) do
+    local result = row
+    if row.records then
+      at = at + 1
+      result = results[at]
+    end
     if result.faults then
-      self:refuse(result.line, self.originals[i].cells, result.faults)
+      self:refuse(row.line, row.cells, result.faults)
     else
-      self.created = self.created + result.counts.created
-      self.changed = self.changed + result.counts.changed
-      self.unchanged = self.unchanged + result.counts.unchanged
-      for _, code in ipairs(self.originals[i].notes) do
-        self.notes[code] = (self.notes[code] or 0) + 1
-      end
+      self:count(result.counts, row.notes)
     end
   end
-  self.waiting, self.originals = {}, {}
+  self.waiting = {}
 end
 
 function Run:take(cells, line)
   self.rows = self.rows + 1
   local ok, list, notes = pcall(mapped, self, cells)
-  if not ok then
-    self:refuse(line, cells, faults_of(list))
-    return
-  end
-  self.waiting[#self.waiting + 1] = { line = line, records = list }
-  self.originals[#self.originals + 1] = { cells = cells, notes = notes }
+  self.waiting[#self.waiting + 1] = ok and { line = line, cells = cells, records = list, notes = notes }
+    or { line = line, cells = cells, faults = faults_of(list) }
   if #self.waiting >= SLICE then
     self:flush()
   end

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -60,9 +60,18 @@ test('good rows are created, and refused rows go to the rejects file with line, 
   ]);
 
   assert.deepEqual([report.rows, report.created, report.refused], [5, 1, 4]);
-  const rejects = (await readFile(`${file}.rejects.csv`, 'latin1')).trim().split(/\r?\n/);
-  assert.match(rejects[0], /^"?line"?,"?column"?,"?reason"?,/);
-  assert.deepEqual(rejects.slice(1).map((line) => Number(line.replaceAll('"', '').split(',')[0])).sort(), [3, 4, 5, 6]);
+  assert.deepEqual((await rejects_of(file)).map((row) => row.fault), [
+    [3, 'sales_agent', 'there is no Position with code nobody.known'],
+    [4, '', 'the row has 6 values, the header 8'],
+    [5, 'account', 'the value is not UTF-8'],
+    [6, 'engage_date', 'a date such as 2026-11-23 is needed'],
+  ]);
+  assert.deepEqual((await rejects_of(file)).map((row) => row.values), [
+    ['IMP00002', 'Nobody Known', 'GTX Pro', 'Isdom', 'Won', '2017-01-02', '2017-02-03', '4800'],
+    ['IMP00003', 'Anna Snelling', 'GTX Pro', 'Isdom', 'Won', '2017-01-02'],
+    ['IMP00004', 'Anna Snelling', 'GTX Pro', '\u00ff\u00fe', 'Won', '2017-01-02', '2017-02-03', '1'],
+    ['IMP00005', 'Anna Snelling', 'GTX Pro', 'Isdom', 'Won', '2017-13-45', '2017-02-03', '4800'],
+  ]);
 });
 
 const ACCOUNT = 'account,sector,year_established,revenue,employees,office_location,subsidiary_of';
@@ -97,6 +106,31 @@ test('an amount that is none is refused, and named with its column', async () =>
     [2, 'close_value', needed], [3, 'close_value', digits], [4, 'close_value', 'the number is too large'],
   ]);
   assert.deepEqual((await rejects_of(products.file)).map((row) => row.fault), [[2, 'sales_price', needed], [3, 'sales_price', needed]]);
+});
+
+test('after a run without a refused row there is no rejects file', async () => {
+  const row = (amount) => `IMP40001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,${amount}`;
+  const { file } = await import_rows('mended.csv', [row('none')]);
+  await access(`${file}.rejects.csv`);
+
+  const { report } = await import_rows('mended.csv', [row('4800')]);
+
+  assert.equal(report.created, 1);
+  await assert.rejects(access(`${file}.rejects.csv`), { code: 'ENOENT' });
+});
+
+test('the refused rows never take the place of the rows that are read', async () => {
+  const file = join(folder, 'same.csv');
+  await writeFile(file, `${HEADER}\nX,Nobody Known,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,1\n`);
+  const before = await readFile(file, 'utf8');
+
+  const same = await run('import', 'opportunity', file, '--data', server.data, '--rejects', file);
+  const directory = await run('import', 'opportunity', file, '--data', server.data, '--rejects', folder);
+
+  assert.deepEqual([same.status, directory.status], [1, 1]);
+  assert.match(same.stderr, /same\.csv/);
+  assert.match(directory.stderr, /cannot remove/);
+  assert.equal(await readFile(file, 'utf8'), before);
 });
 
 test('the same file read twice changes nothing the second time', async () => {
