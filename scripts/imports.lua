@@ -47,6 +47,20 @@ function imports.declare(name, spec, plugin)
   }
 end
 
+-- In the order of the keys, so that the same file gives the same report.
+local function sorted_pairs(map)
+  local keys = {}
+  for key in pairs(map) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  local i = 0
+  return function()
+    i = i + 1
+    return keys[i], map[keys[i]]
+  end
+end
+
 -- In the home lane:
 
 -- A fault of a row, to be reported: which column, and what is wrong.
@@ -54,13 +68,19 @@ local function fault(field, code, values)
   problem.raise(422, { problem.fault(field, code, values) })
 end
 
-local function find(entity, key, field)
-  local conditions, words = {}, {}
-  for name, value in pairs(key) do
+local function conditions_of(key)
+  local conditions = {}
+  for name, value in sorted_pairs(key) do
     conditions[#conditions + 1] = { field = name, operator = "eq", text = tostring(value) }
-    words[#words + 1] = name .. " " .. tostring(value)
   end
-  table.sort(words)
+  return conditions
+end
+
+local function find(entity, key, field)
+  local conditions, words = conditions_of(key), {}
+  for i, condition in ipairs(conditions) do
+    words[i] = condition.field .. " " .. condition.text
+  end
   local found = query.records(entity, conditions, nil, 2)
   if #found > 1 then
     fault(field, "import.twice", { entity = entity.label, key = table.concat(words, ", ") })
@@ -75,7 +95,7 @@ end
 -- Replaces `mill.ref`s by ids. Found references are remembered for the slice.
 local function resolve(values, known)
   local resolved = {}
-  for name, value in pairs(values) do
+  for name, value in sorted_pairs(values) do
     if type(value) == "table" and value.ref then
       local token = value.ref .. json.encode(value.key)
       if not known[token] then
@@ -90,11 +110,21 @@ local function resolve(values, known)
   return resolved
 end
 
+-- Whom a row names may have been archived: then it is neither changed nor made once more.
+local function check_archived(entity, key)
+  local conditions = conditions_of(key)
+  conditions[#conditions + 1] = { field = "archived_at", operator = "null", text = "false" }
+  if #query.records(entity, conditions, nil, 1) > 0 then
+    fault(conditions[1].field, "detail.archived")
+  end
+end
+
 local function put(given, known)
   local entity = entity_named(given.entity)
   local set, key = resolve(given.set, known), resolve(given.key, known)
   local existing = find(entity, key, nil)
   if not existing then
+    check_archived(entity, key)
     for name, value in pairs(key) do
       set[name] = set[name] == nil and value or set[name]
     end
@@ -298,19 +328,6 @@ function Run:take(cells, line)
     or { line = line, cells = cells, faults = faults_of(list) }
   if #self.waiting >= SLICE then
     self:flush()
-  end
-end
-
-local function sorted_pairs(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  local i = 0
-  return function()
-    i = i + 1
-    return keys[i], map[keys[i]]
   end
 end
 

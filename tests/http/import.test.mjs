@@ -133,6 +133,19 @@ test('the refused rows never take the place of the rows that are read', async ()
   assert.equal(await readFile(file, 'utf8'), before);
 });
 
+test('a row whose record was archived is refused, and says so', async () => {
+  const row = 'IMP50001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800';
+  await import_rows('archived.csv', [row]);
+  const admin = await server.log_in('admin');
+  const [{ id }] = (await admin.get('/api/v1/opportunity?number=IMP50001')).body.data;
+  await admin.delete(`/api/v1/opportunity/${id}`);
+
+  const { report, file } = await import_rows('archived.csv', [row]);
+
+  assert.deepEqual([report.created, report.changed, report.refused], [0, 0, 1]);
+  assert.deepEqual((await rejects_of(file)).map(({ fault }) => fault), [[2, 'opportunity_id', 'the record is archived']]);
+});
+
 test('the same file read twice changes nothing the second time', async () => {
   const rows = ['IMP10001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800', 'IMP10002,Anna Snelling,GTXPro,,Engaging,2017-01-02,,'];
   const first = await import_rows('twice.csv', rows);
