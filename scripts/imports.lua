@@ -8,6 +8,7 @@ local context = require "context"
 local csv = require "core.csv"
 local i18n = require "i18n"
 local json = require "core.json"
+local maps = require "maps"
 local mistake = require "mistake"
 local passwords = require "people.passwords"
 local problem = require "problem"
@@ -47,20 +48,6 @@ function imports.declare(name, spec, plugin)
   }
 end
 
--- In the order of the keys, so that the same file gives the same report.
-local function sorted_pairs(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  local i = 0
-  return function()
-    i = i + 1
-    return keys[i], map[keys[i]]
-  end
-end
-
 -- In the home lane:
 
 -- A fault of a row, to be reported: which column, and what is wrong.
@@ -70,7 +57,7 @@ end
 
 local function conditions_of(key)
   local conditions = {}
-  for name, value in sorted_pairs(key) do
+  for name, value in maps.sorted(key) do
     conditions[#conditions + 1] = { field = name, operator = "eq", text = tostring(value) }
   end
   return conditions
@@ -95,7 +82,7 @@ end
 -- Replaces `mill.ref`s by ids. Found references are remembered for the slice.
 local function resolve(values, known)
   local resolved = {}
-  for name, value in sorted_pairs(values) do
+  for name, value in maps.sorted(values) do
     if type(value) == "table" and value.ref then
       local token = value.ref .. json.encode(value.key)
       if not known[token] then
@@ -336,11 +323,11 @@ function Run:report()
     mapping = self.mapping.name, rows = self.rows, created = self.created, changed = self.changed, unchanged = self.unchanged,
     refused = self.refused, rejects = self.rejects and self.rejects_path or nil, notes = json.array {}, reasons = json.array {},
   }
-  for code, count in sorted_pairs(self.notes) do
+  for code, count in maps.sorted(self.notes) do
     local words = self.mapping.notes[code]
     report.notes[#report.notes + 1] = { code = code, count = count, text = words and i18n.say(words, self.language) or code }
   end
-  for reason, count in sorted_pairs(self.reasons) do
+  for reason, count in maps.sorted(self.reasons) do
     report.reasons[#report.reasons + 1] = { count = count, text = reason }
   end
   return report
@@ -357,7 +344,7 @@ function imports.run(name, path, rejects, language, progress)
   local mapping = imports.by_name[name]
   if not mapping then
     local names = {}
-    for known in sorted_pairs(imports.by_name) do
+    for known in maps.sorted(imports.by_name) do
       names[#names + 1] = known
     end
     mistake("there is no mapping %s; there are %s", tostring(name), table.concat(names, ", "))

@@ -9,6 +9,7 @@ local context = require "context"
 local i18n = require "i18n"
 local id = require "core.id"
 local json = require "core.json"
+local maps = require "maps"
 local net = require "entities.net"
 local policies = require "access.policies"
 local projection = require "core.projection"
@@ -484,7 +485,7 @@ function records.move(entity, sealed, move_name, input)
     }) }), 0)
   end
   local given, faults = {}, {}
-  for name, value in pairs(input or {}) do
+  for name, value in maps.sorted(input or {}) do
     if not move.may_set[name] then
       faults[#faults + 1] = problem.fault(tostring(name), "field.not_in_move", { move = move_name, known = table.concat(move.sets, ", ") })
     end

@@ -4,6 +4,7 @@ local clock = require "core.clock"
 local context = require "context"
 local id = require "core.id"
 local json = require "core.json"
+local maps = require "maps"
 local problem = require "problem"
 local records = require "entities.records"
 local registry = require "entities.registry"
@@ -30,9 +31,11 @@ local function check_texts(body, names)
     end
     names[name] = true
   end
-  for name in pairs(body) do
+  for name in maps.sorted(body) do
     if not names[name] then
-      faults[#faults + 1] = problem.fault(name, "field.unknown", { entity = "session", field = name, known = table.concat(names, ", ") })
+      faults[#faults + 1] = problem.fault(name, "field.unknown", {
+        entity = "session", field = name, known = table.concat(names, ", "),
+      })
     end
   end
   if #faults > 0 then
