@@ -11,6 +11,7 @@
 #include "text/json_in.h"
 #include "text/json_out.h"
 
+#include <ctype.h>
 #include <ftw.h>
 #include <getopt.h>
 #include <limits.h>
@@ -25,7 +26,7 @@ enum { DONE, FAILED, USAGE };
 /* What the command line said. */
 struct request {
 	const char *command;
-	const char *config, *data, *listen, *record, *rejects;
+	const char *config, *data, *listen, *record, *rejects, *language;
 	bool watch, json, routes, help;
 	char **words; /* what is no option */
 	int word_count;
@@ -42,6 +43,28 @@ static int failed(const struct err *err)
 {
 	fprintf(stderr, "tidemill: %s\n", err->text);
 	return FAILED;
+}
+
+static void put(struct buf *json, const char *name, const char *text)
+{
+	buf_printf(json, "%s\"%s\":", json->len > 1 ? "," : "", name);
+	json_out_string(json, text, strlen(text));
+}
+
+/* The language of the messages, as POSIX has it: the first of these that says something. */
+static const char *own_language(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const char *locale = getenv(names[i]);
+
+		if (locale != NULL && locale[0] != '\0')
+			return strncmp(locale, "zh", 2) == 0 && !isalpha((unsigned char)locale[2])
+				       ? "zh"
+				       : "en";
+	}
+	return "en";
 }
 
 static void set_text(char **to, const char *text)
@@ -71,10 +94,11 @@ static void describe_demo(void *data, const struct task_result *result)
 	struct json_fault fault;
 	json_t *facts =
 		result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
+	const char *serves = json_string_value(json_object_get(facts, "serves"));
 	const char *welcome = json_string_value(json_object_get(facts, "welcome"));
-	const char *address = server_address(server);
 
-	fprintf(stderr, "\nTidemill serves %s\n", address);
+	fprintf(stderr, "\n%s %s\n", serves != NULL ? serves : "Tidemill serves",
+		server_address(server));
 	if (welcome != NULL)
 		fprintf(stderr, "\n%s\n", welcome);
 	json_decref(facts);
@@ -89,10 +113,18 @@ static void ignore_text(void *data, const char *text, size_t len)
 
 static void serving(struct server *server, void *data, int rc, const struct err *err)
 {
-	(void)data;
+	const struct request *request = data;
+	struct buf arguments = BUF_EMPTY;
+
 	(void)err;
-	if (rc == 0)
-		server_command(server, "describe", "{}", 2, ignore_text, describe_demo, server);
+	if (rc != 0)
+		return;
+	buf_putc(&arguments, '{');
+	put(&arguments, "language", request->language);
+	buf_putc(&arguments, '}');
+	server_command(server, "describe", arguments.data, arguments.len, ignore_text,
+		describe_demo, server);
+	buf_free(&arguments);
 }
 
 static int serve(struct request *request)
@@ -102,7 +134,9 @@ static int serve(struct request *request)
 		.listens = true,
 		.watches = request->watch,
 		.record = request->record,
+		.language = request->language,
 		.started = serving,
+		.data = request,
 	};
 	struct err err;
 
@@ -149,6 +183,7 @@ static void errand_started(struct server *server, void *data, int rc, const stru
 static int run_here(struct request *request, struct errand *errand, const char *tests)
 {
 	struct server_options options = {.settings = &request->settings,
+		.language = request->language,
 		.tests = tests,
 		.started = errand_started,
 		.data = errand};
@@ -174,12 +209,6 @@ static int run_there_or_here(struct request *request, struct errand *errand)
 	if (rc == TM_ENOENT)
 		return run_here(request, errand, NULL);
 	return rc != 0 ? failed(&err) : DONE;
-}
-
-static void put(struct buf *json, const char *name, const char *text)
-{
-	buf_printf(json, "%s\"%s\":", json->len > 1 ? "," : "", name);
-	json_out_string(json, text, strlen(text));
 }
 
 static void show_progress(void *data, const char *text, size_t len)
@@ -232,6 +261,7 @@ static int import(struct request *request)
 	put(&arguments, "mapping", request->words[0]);
 	put(&arguments, "file", file);
 	put(&arguments, "rejects", rejects);
+	put(&arguments, "language", request->language);
 	buf_puts(&arguments, request->json ? ",\"json\":true}" : "}");
 	errand.arguments = buf_text(&arguments);
 	status = run_there_or_here(request, &errand);
@@ -382,9 +412,11 @@ static int version(struct request *request)
 }
 
 static const struct command commands[] = {
-	{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch]",
+	{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] [--language en|zh]",
 		"serve until told to stop; --watch takes over saved files", 0, 0, serve},
-	{"import", "MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json]",
+	{"import",
+		"MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json] "
+		"[--language en|zh]",
 		"import a CSV file through a mapping of the client pack", 2, 2, import},
 	{"check", "[--config FILE] [--routes [--json]]",
 		"load plugins and client packs and say what is wrong", 0, 0, check},
@@ -400,6 +432,9 @@ static int usage(const struct command *command, FILE *to)
 	if (command != NULL) {
 		fprintf(to, "usage: tidemill %s %s\n\n%s\n", command->name, command->words,
 			command->summary);
+		if (strstr(command->words, "--language") != NULL)
+			fprintf(to,
+				"Without --language, LC_ALL, LC_MESSAGES or LANG says which.\n");
 	} else {
 		fprintf(to, "usage: tidemill COMMAND …\n\n");
 		for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
@@ -423,6 +458,7 @@ static int read_options(struct request *request, int argc, char **argv)
 		{"config", required_argument, NULL, 'c'},
 		{"data", required_argument, NULL, 'd'},
 		{"listen", required_argument, NULL, 'l'},
+		{"language", required_argument, NULL, 'L'},
 		{"record", required_argument, NULL, 'r'},
 		{"rejects", required_argument, NULL, 'R'},
 		{"watch", no_argument, NULL, 'w'},
@@ -443,6 +479,9 @@ static int read_options(struct request *request, int argc, char **argv)
 			break;
 		case 'l':
 			request->listen = optarg;
+			break;
+		case 'L':
+			request->language = optarg;
 			break;
 		case 'r':
 			request->record = optarg;
@@ -465,6 +504,12 @@ static int read_options(struct request *request, int argc, char **argv)
 		default:
 			return USAGE;
 		}
+	}
+	if (request->language == NULL)
+		request->language = own_language();
+	if (strcmp(request->language, "en") != 0 && strcmp(request->language, "zh") != 0) {
+		fprintf(stderr, "tidemill: --language is en or zh, not %s\n", request->language);
+		return USAGE;
 	}
 	request->words = argv + optind;
 	request->word_count = argc - optind;

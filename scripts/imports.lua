@@ -185,9 +185,14 @@ end
 local Run = {}
 Run.__index = Run
 
+-- Ends the run before its first row.
+local function cannot(path, language, code, values)
+  mistake("%s: %s", path, i18n.say(i18n.text(code, values), language))
+end
+
 local function start_run(mapping, path, rejects, language)
   if path == rejects then
-    error(path .. ": the refused rows cannot go to the file that is read", 0)
+    cannot(path, language, "import.same_file")
   end
   local reader, why = csv.open(path)
   if not reader then
@@ -195,11 +200,11 @@ local function start_run(mapping, path, rejects, language)
   end
   local removed, fault_of_file = csv.remove(rejects) -- of the run before
   if not removed then
-    error(fault_of_file, 0)
+    mistake("%s", fault_of_file)
   end
   local header = reader:next()
   if not header then
-    mistake("%s: the file is empty", path)
+    cannot(path, language, "import.empty")
   end
   local at = {}
   for i, name in ipairs(header) do
@@ -207,7 +212,7 @@ local function start_run(mapping, path, rejects, language)
   end
   for _, column in ipairs(mapping.columns) do
     if not at[column] then
-      mistake("%s: %s", path, i18n.say(i18n.text("import.column", { name = column, known = table.concat(header, ", ") }), language))
+      cannot(path, language, "import.column", { name = column, known = table.concat(header, ", ") })
     end
   end
   return setmetatable({
@@ -262,7 +267,7 @@ function Run:refuse(line, cells, faults)
   self.refused = self.refused + 1
   if not self.rejects then
     local writer, why = csv.writer(self.rejects_path)
-    self.rejects = writer or error(why, 0)
+    self.rejects = writer or mistake("%s", why)
     local header = table.move(self.header, 1, #self.header, 4, { "line", "column", "reason" })
     self.rejects:row(header)
   end
@@ -347,7 +352,8 @@ function imports.run(name, path, rejects, language, progress)
     for known in maps.sorted(imports.by_name) do
       names[#names + 1] = known
     end
-    mistake("there is no mapping %s; there are %s", tostring(name), table.concat(names, ", "))
+    local values = { name = name, known = table.concat(names, ", ") }
+    mistake("%s", i18n.say(i18n.text("import.no_mapping", values), language))
   end
   local run = start_run(mapping, path, rejects, language)
   while true do
@@ -370,18 +376,21 @@ end
 
 --- The report in words.
 ---@param report table
+---@param language string
 ---@return string
-function imports.words(report)
-  local lines = { ("%s: %d rows; records %d created, %d changed, %d unchanged; %d rows refused"):format(
-    report.mapping, report.rows, report.created, report.changed, report.unchanged, report.refused) }
+function imports.words(report, language)
+  local function say(code, values)
+    return i18n.say(i18n.text(code, values), language)
+  end
+  local lines = { say("import.summary", report) }
   for _, note in ipairs(report.notes) do
     lines[#lines + 1] = ("  %6d  %s"):format(note.count, note.text)
   end
   for _, reason in ipairs(report.reasons) do
-    lines[#lines + 1] = ("  %6d  refused: %s"):format(reason.count, reason.text)
+    lines[#lines + 1] = ("  %6d  %s"):format(reason.count, say("import.refused", { reason = reason.text }))
   end
   if report.rejects then
-    lines[#lines + 1] = "  refused rows: " .. report.rejects
+    lines[#lines + 1] = "  " .. say("import.rejects", { path = report.rejects })
   end
   return table.concat(lines, "\n")
 end

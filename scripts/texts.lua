@@ -84,7 +84,18 @@ return {
   ["query.too_many"]         = { en = "at most {max} of them", zh = "最多 {max} 个" },
   ["query.overflow"]         = { en = "the sum is too large", zh = "合计数值过大" },
 
+  -- at the start
+  ["start.serves"]           = { en = "Tidemill serves", zh = "Tidemill 服务地址：" },
+  ["start.first_link"]       = { en = "Nobody has a password yet. The first administrator signs in here, once, within 24 hours:", zh = "尚无人设置密码。首位管理员请在 24 小时内通过此一次性链接登录：" },
+
   -- the import's report
+  ["import.summary"]         = { en = "{mapping}: {rows} rows; records {created} created, {changed} changed, {unchanged} unchanged; {refused} rows refused", zh = "{mapping}：共 {rows} 行；新建 {created} 条，更改 {changed} 条，未变 {unchanged} 条；拒绝 {refused} 行" },
+  ["import.refused"]         = { en = "refused: {reason}", zh = "拒绝：{reason}" },
+  ["import.rejects"]         = { en = "refused rows: {path}", zh = "被拒绝的行见：{path}" },
+  ["import.progress"]        = { en = "{rows} rows", zh = "已读 {rows} 行" },
+  ["import.no_mapping"]      = { en = "there is no mapping {name}; there are {known}", zh = "没有映射 {name}；现有：{known}" },
+  ["import.empty"]           = { en = "the file is empty", zh = "文件为空" },
+  ["import.same_file"]       = { en = "the refused rows cannot go to the file that is read", zh = "被拒绝的行不能写入正在读取的文件" },
   ["import.column"]          = { en = "the column {name} is missing; the file has {known}", zh = "缺少列 {name}；文件中有：{known}" },
   ["import.columns"]         = { en = "the row has {count} values, the header {expected}", zh = "该行有 {count} 个值，表头有 {expected} 列" },
   ["import.utf8"]            = { en = "the value is not UTF-8", zh = "内容不是 UTF-8 编码" },
