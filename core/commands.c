@@ -37,6 +37,7 @@ struct command {
 	const char *name, *words, *summary;
 	int min_words, max_words;
 	int (*run)(struct request *request);
+	const char *more; /* of --help, or NULL */
 };
 
 static int failed(const struct err *err)
@@ -241,6 +242,17 @@ static int absolute_rejects(const char *given, const char *file, char *path, str
 	return 0;
 }
 
+/* Prints the report, which follows the count of refused rows. One row makes the command fail, so
+ * that a script hears of it. */
+static int print_report(const char *answer)
+{
+	char *report;
+	long refused = strtol(answer, &report, 10);
+
+	printf("%s\n", *report == '\n' ? report + 1 : report);
+	return refused == 0 ? DONE : FAILED;
+}
+
 static int import(struct request *request)
 {
 	struct errand errand = {.command = "import", .on_text = show_progress};
@@ -268,7 +280,7 @@ static int import(struct request *request)
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r");
 	if (status == DONE)
-		printf("%s\n", errand.result);
+		status = print_report(errand.result);
 	free(errand.result);
 	buf_free(&arguments);
 	return status;
@@ -411,20 +423,26 @@ static int version(struct request *request)
 	return DONE;
 }
 
+#define LANGUAGE_HELP "Without --language, LC_ALL, LC_MESSAGES or LANG says which.\n"
+
 static const struct command commands[] = {
 	{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] [--language en|zh]",
-		"serve until told to stop; --watch takes over saved files", 0, 0, serve},
+		"serve until told to stop; --watch takes over saved files", 0, 0, serve,
+		LANGUAGE_HELP},
 	{"import",
 		"MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json] "
 		"[--language en|zh]",
-		"import a CSV file through a mapping of the client pack", 2, 2, import},
+		"import a CSV file through a mapping of the client pack", 2, 2, import,
+		"The status is 0 when every row was taken, and 1 when rows were refused or the\n"
+		"import failed. Refused rows stand in FILE.csv.rejects.csv, or where --rejects\n"
+		"says.\n" LANGUAGE_HELP},
 	{"check", "[--config FILE] [--routes [--json]]",
-		"load plugins and client packs and say what is wrong", 0, 0, check},
+		"load plugins and client packs and say what is wrong", 0, 0, check, NULL},
 	{"test", "[PART-OF-PATH] [--config FILE]",
-		"run the tests of plugins and framework in a throw-away tenant", 0, 1, test},
+		"run the tests of plugins and framework in a throw-away tenant", 0, 1, test, NULL},
 	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
-		"make an access token for programs; it is shown once", 2, 2, token},
-	{"version", "", "print the version", 0, 0, version},
+		"make an access token for programs; it is shown once", 2, 2, token, NULL},
+	{"version", "", "print the version", 0, 0, version, NULL},
 };
 
 static int usage(const struct command *command, FILE *to)
@@ -432,9 +450,8 @@ static int usage(const struct command *command, FILE *to)
 	if (command != NULL) {
 		fprintf(to, "usage: tidemill %s %s\n\n%s\n", command->name, command->words,
 			command->summary);
-		if (strstr(command->words, "--language") != NULL)
-			fprintf(to,
-				"Without --language, LC_ALL, LC_MESSAGES or LANG says which.\n");
+		if (command->more != NULL)
+			fprintf(to, "\n%s", command->more);
 	} else {
 		fprintf(to, "usage: tidemill COMMAND …\n\n");
 		for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)

@@ -44,13 +44,14 @@ local bulk = {
 
 local commands = {}
 
---- Imports a file: `{ mapping, file, rejects, json, language }`.
+--- Imports a file: `{ mapping, file, rejects, json, language }`. The answer is how many rows were refused, and
+--- from the second line on what is to be printed.
 function commands.import(arguments, emit)
   local language = arguments.language
   local report = imports.run(arguments.mapping, arguments.file, arguments.rejects, language, function(rows)
     emit(i18n.say(i18n.text("import.progress", { rows = rows }), language))
   end)
-  return arguments.json and json.encode(report) or imports.words(report, language)
+  return ("%d\n%s"):format(report.refused, arguments.json and json.encode(report) or imports.words(report, language))
 end
 
 --- The last step of a start: `{ root, rejects, address, language }`. Brings in the seeds of the client packs and, where nobody

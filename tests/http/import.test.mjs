@@ -50,6 +50,20 @@ async function rejects_of(file) {
 
 const changes = async () => Number((await ask(database(server.data), 'SELECT count(*) FROM change'))[0][0]);
 
+test('the status is 0 when every row was taken, and 1 when one was refused; both are reported', async () => {
+  const good = 'IMP60001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800';
+
+  const taken = await import_rows('status.csv', [good]);
+  const partly = await import_rows('status.csv', [good, good.replace('4800', 'none')]);
+  const refused = await run('import', 'opportunity', partly.file, '--data', server.data);
+  const help = await run('import', '--help');
+
+  assert.deepEqual([taken.status, partly.status, refused.status], [0, 1, 1]);
+  assert.deepEqual([partly.report.unchanged, partly.report.refused], [1, 1]);
+  assert.match(refused.stdout, /1 rows refused/);
+  assert.match(help.stdout, /status is 0 when every row was taken, and 1 when rows were refused/);
+});
+
 test('good rows are created, and refused rows go to the rejects file with line, column and reason', async () => {
   const { report, file } = await import_rows('mixed.csv', [
     'IMP00001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800',
