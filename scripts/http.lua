@@ -81,6 +81,7 @@ local function find_actor(req, changes)
     return nil
   end
   local found = actor.by_secret("session", secret)
+  context.current().session = secret
   if not found then
     error(problem.new(401, "bad_token"), 0)
   elseif changes then

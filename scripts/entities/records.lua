@@ -16,6 +16,7 @@ local projection = require "core.projection"
 local problem = require "problem"
 local projections = require "entities.projections"
 local registry = require "entities.registry"
+local sessions = require "people.sessions"
 local sql = require "sql"
 local store = require "core.store"
 
@@ -384,6 +385,9 @@ local function write(ctx, entity, inner, before, after, kind, change)
   after.changed_at = clock.format(ctx.at)
   changes.append(ctx, entity, inner, after.version, change.old, change.new)
   note_change(ctx, entity, inner, kind, before, after)
+  if entity.name == "user" and change.new.password ~= nil then
+    sessions.finish_others(inner, ctx.session)
+  end
   return after
 end
 

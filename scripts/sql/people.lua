@@ -21,6 +21,7 @@ people.password = [[SELECT id, password FROM "user" WHERE login = ? AND archived
 
 people.add_session = [[INSERT INTO session (token_hash, "user", created_at, expires_at) VALUES (?, ?, ?, ?)]]
 people.end_session = "DELETE FROM session WHERE token_hash = ?"
+people.end_other_sessions = [[DELETE FROM session WHERE "user" = ? AND token_hash <> ?]]
 people.end_old_sessions = "DELETE FROM session WHERE expires_at <= ?"
 
 people.add_link = [[INSERT INTO sign_in_link (token_hash, "user", expires_at) VALUES (?, ?, ?)]]

@@ -651,6 +651,24 @@ describe('a session', () => {
     assert_problem(await client.get('/api/v1/lead'), 403);
   });
 
+  test('ends when the password is set, but for the one in which it was', async () => {
+    const login = 'second.admin';
+    const { id } = await create('user', { login, name: 'Second', password: 'the first one' });
+    const [{ id: role }] = (await admin.get('/api/v1/role?code=administrator')).body.data;
+    await create('position', { code: login, holder: id, role });
+    const [here, elsewhere] = [await server.log_in(login, 'the first one'), await server.log_in(login, 'the first one')];
+    const status_of = async (client) => (await client.get('/api/v1/session')).status;
+
+    assert.equal((await here.patch(`/api/v1/user/${id}`, { name: 'Renamed' })).status, 200);
+    assert.deepEqual([await status_of(here), await status_of(elsewhere)], [200, 200]);
+
+    assert.equal((await here.patch(`/api/v1/user/${id}`, { password: 'the second one' })).status, 200);
+    assert.deepEqual([await status_of(here), await status_of(elsewhere)], [200, 401]);
+
+    assert.equal((await admin.patch(`/api/v1/user/${id}`, { password: 'the third one' })).status, 200);
+    assert.deepEqual([await status_of(here), await status_of(admin)], [401, 200]);
+  });
+
   test('is opened by the changed password only', async () => {
     const { id } = await create('user', { login: 'changing.user', name: 'Changing', password: 'the first one' });
 
