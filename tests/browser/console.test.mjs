@@ -108,6 +108,40 @@ test('an administrator enters a lead and sees to whom it went and why', async ()
   await picture('lead');
 });
 
+test('a row of a decision is read as it decides, in both languages', async () => {
+  const cells = {
+    '-': ['anything', '任意'],
+    '>= 80': ['80 or more', '不低于 80'],
+    '< -1.5': ['less than -1.5', '低于 -1.5'],
+    '[50..80]': ['50 to 80', '50 到 80'],
+    '[50..80)': ['50 to under 80', '50 到 80（不含）'],
+    '(50..80]': ['over 50 to 80', '50（不含）到 80'],
+    '(50..80)': ['over 50 to under 80', '50（不含）到 80（不含）'],
+    '[-5..-1]': ['-5 to -1', '-5 到 -1'],
+    '[1..5], [7..9]': ['1 to 5 or 7 to 9', '1 到 5 或 7 到 9'],
+    '< 10, (20..30], 99': ['less than 10 or over 20 to 30 or 99', '低于 10 或 20（不含）到 30 或 99'],
+    '"east","north"': ['east or north', 'east 或 north'],
+    '"a,b"': ['a,b', 'a,b'],
+    '"[1..5]"': ['[1..5]', '[1..5]'],
+    'not("a,b", "c")': ['anything but a,b or c', '除 a,b 或 c 以外'],
+    'not( [1..5) )': ['anything but 1 to under 5', '除 1 到 5（不含） 以外'],
+    null: ['empty', '空'],
+    true: ['true', 'true'],
+    '>> 80': ['>> 80', '>> 80'],
+    '[1..5': ['[1..5', '[1..5'],
+  };
+
+  const said = await page.evaluate(async (tests) => {
+    const { speak, test_in_words } = await import('/console-texts.js');
+    return Object.fromEntries(tests.map((test) => [test, ['en', 'zh'].map((language) => {
+      speak(language);
+      return test_in_words(test);
+    })]));
+  }, Object.keys(cells));
+
+  assert.deepEqual(said, cells);
+});
+
 test('a lead without anything lies in the pool', async () => {
   await log_in('admin');
 
