@@ -1,6 +1,7 @@
 -- tests/scripts/records_test.lua: validation, the change log, policies and queries of the framework.
 
 local actors = require "people.actor"
+local clock = require "core.clock"
 local context = require "context"
 local id = require "core.id"
 local policies = require "access.policies"
@@ -41,6 +42,14 @@ test("money is exact and compares as a value", function()
   expect(sum == mill.money("0.30", "USD")):is_true()
   expect(tostring(sum)):is "0.30"
   expect(function() return sum < 1 end):fails()
+end)
+
+test("the rate of an amount is that of the day of its unit of work, whatever the clock says meanwhile", function()
+  context.current().at = assert(clock.parse "2026-02-28T23:59:59Z")
+
+  mill.db.product:create { name = "Dated", list_price = mill.money("1.00", "USD") }
+
+  expect(store.query("SELECT list_price_rate_on FROM product WHERE name = 'Dated'")[1][1]):is "2026-02-28"
 end)
 
 test("money in a currency without a rate is refused with the base currency", function()
