@@ -71,6 +71,7 @@ return {
 
   -- faults of a query
   ["query.unknown"]          = { en = "there is no field or option {name}; possible are {known}", zh = "没有字段或选项 {name}；可用：{known}" },
+  ["query.none"]             = { en = "there is no option {name}; none is taken here", zh = "没有选项 {name}；此处不接受任何选项" },
   ["query.operator"]         = { en = "there is no operator {operator} here; possible are {known}", zh = "不支持运算符 {operator}；可用：{known}" },
   ["query.twice"]            = { en = "{name} stands twice", zh = "{name} 重复出现" },
   ["query.encoding"]         = { en = "the percent-encoding is broken, or the text is not UTF-8", zh = "百分号编码有误，或文本不是 UTF-8" },
@@ -81,6 +82,7 @@ return {
   ["query.expand"]           = { en = "{name} is no reference; possible are {known}", zh = "{name} 不是引用字段；可用：{known}" },
   ["query.by"]               = { en = "needed is by=FIELD, with fields of this entity or of a reference (unit.parent)", zh = "需要 by=字段，可用本实体字段或引用的字段（unit.parent）" },
   ["query.sum"]              = { en = "{name} cannot be summed; possible are {known}", zh = "{name} 不能求和；可用：{known}" },
+  ["query.count"]            = { en = "needed is count alone, or count=true", zh = "只能写 count 或 count=true" },
   ["query.too_many"]         = { en = "at most {max} of them", zh = "最多 {max} 个" },
   ["query.overflow"]         = { en = "the sum is too large", zh = "合计数值过大" },
 

@@ -504,6 +504,7 @@ describe('a summary', () => {
   test('has no count unless it is asked for', async () => {
     assert.deepEqual(Object.keys((await sum_up('code=sample&by=colour'))[0]), ['by']);
     assert.deepEqual(Object.keys((await sum_up('code=sample&by=colour&sum=number'))[0]).sort(), ['by', 'sum']);
+    for (const count of ['count', 'count=', 'count=true']) assert.equal((await sum_up(`code=sample&${count}`))[0].count, 60);
   });
 
   test('whose sum is too large is refused, not rounded', async () => {
