@@ -17,7 +17,6 @@ return {
   ["problem.media_type"]     = { en = "The body must be JSON", zh = "请求正文必须是 JSON" },
   ["problem.busy"]           = { en = "The server is busy; try again soon", zh = "服务器繁忙，请稍后重试" },
   ["problem.failed"]         = { en = "Something went wrong in the server", zh = "服务器内部出错" },
-  ["problem.no_answer"]      = { en = "No request can be answered with this", zh = "无法应答" },
 
   -- details
   ["detail.reference"]       = { en = "Tell your administrator this reference: {reference}", zh = "请将此编号告知管理员：{reference}" },
@@ -26,7 +25,6 @@ return {
   ["detail.no_state"]        = { en = "no state", zh = "无状态" },
   ["detail.version"]         = { en = "it is now at version {version}; read it again", zh = "当前版本为 {version}，请重新读取" },
   ["detail.archived"]        = { en = "the record is archived", zh = "记录已归档" },
-  ["detail.retry"]           = { en = "nothing was changed; send it again", zh = "未做任何更改，请重新发送" },
   ["detail.media_type"]      = { en = "send the header Content-Type: application/json", zh = "请发送请求头 Content-Type: application/json" },
   ["detail.methods"]         = { en = "possible here: {methods}", zh = "此处可用：{methods}" },
 

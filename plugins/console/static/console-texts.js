@@ -13,7 +13,6 @@ const texts = {
   'app.nothing': ['not given', '未填写'],
   'app.hidden': ['not shown to you', '对您不可见'],
 
-  'session.title': ['Log in', '登录'],
   'session.login': ['Login', '登录名'],
   'session.password': ['Password', '密码'],
   'session.enter': ['Log in', '登录'],
@@ -61,7 +60,6 @@ const texts = {
   'lead.no_product': ['no product yet', '尚无产品'],
 
   'routing.title': ['Where it went, and why', '分派去向与原因'],
-  'routing.to': ['{stage} to {owner}', '{stage}：{owner}'],
   'routing.pool': ['It lies in the pool and belongs to nobody.', '线索在公海中，不归任何人。'],
   'routing.until': ['to be accepted by {time}', '须在 {time} 前接受'],
   'routing.row': ['row {row} matched', '匹配第 {row} 行'],
