@@ -1,8 +1,10 @@
 -- plugins/lead/rules.lua: what must hold for a lead, and what happens to it, in the transaction in
 -- which it happens.
 
--- Time to accept a lead that somebody gave to a position by name, and named no time.
-local NAMED_ACCEPT_WITHIN = "24h"
+-- The end of the time to accept a lead; without a time given, of that of the settings.
+local function accept_by(within)
+  return mill.after(within or mill.setting("lead_accept_within"))
+end
 
 local function channel_of(unit_id)
   local unit = unit_id and mill.db.unit:get(unit_id)
@@ -35,7 +37,7 @@ local function named(lead)
   if not is_filled(seat) then
     return routed(lead)
   end
-  return seat, channel_of(seat.unit), NAMED_ACCEPT_WITHIN
+  return seat, channel_of(seat.unit)
 end
 
 mill.rule "lead.owner_required" {
@@ -94,7 +96,7 @@ mill.rule "lead.offer" {
     if seat then
       mill.db.lead:move(lead, "offer", {
         channel = channel, unit = seat.unit, owner = seat.id,
-        accept_by = mill.after(accept_within or NAMED_ACCEPT_WITHIN),
+        accept_by = accept_by(accept_within),
       })
     else
       mill.db.lead:move(lead, "pool")
@@ -139,7 +141,7 @@ mill.rule "lead.follows_owner" {
     local values = { unit = unit or mill.null, channel = channel_of(unit) }
     local same_limit = before and before.accept_by == lead.accept_by
     if lead.stage == "offered" and (same_limit or not lead.accept_by) then
-      values.accept_by = mill.after(NAMED_ACCEPT_WITHIN)
+      values.accept_by = accept_by()
     end
     mill.db.lead:update(lead, values)
   end,

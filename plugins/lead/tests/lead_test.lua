@@ -261,6 +261,15 @@ test("a lead that is given to a partner is the partner's, by whatever way", func
   end
 end)
 
+test("a lead given by name is to be accepted in the time of the setting", function()
+  local c = company()
+  local lead = create { owner = c.east_agent.id }
+
+  expect(mill.setting("lead_accept_within")):is("24h")
+  expect(lead.accept_by > mill.after("1430m")):is(true)
+  expect(lead.accept_by <= mill.after("24h")):is(true)
+end)
+
 test("an offer that names no time gives a new one, and one that does keeps it", function()
   local c = company()
   local first, second = create { owner = c.east_agent.id }, create { owner = c.east_agent.id }
