@@ -17,6 +17,7 @@ let browser;
 let context;
 let page;
 let complaints;
+let refusals; // what the server refused, as the browser wrote it down: "422 /api/v1/lead"
 
 before(async () => {
   server = await start();
@@ -32,18 +33,31 @@ beforeEach(async () => {
   context.setDefaultTimeout(10_000);
   page = await context.newPage();
   complaints = [];
+  refusals = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => {
-    // The first question "who am I" is answered 401 when nobody is signed in: the browser writes that down as an error.
-    if (message.type() === 'error' && !/status of (401|403|404|422)/.test(message.text())) complaints.push(message.text());
+    if (message.type() !== 'error') return;
+    const [, status] = /status of (4\d\d)/.exec(message.text()) ?? [];
+    if (status) refusals.push(`${status} ${new URL(message.location().url).pathname}`);
+    else complaints.push(message.text());
   });
   await page.goto(server.url);
+  await page.getByLabel('Password').waitFor();
+  await refused('401 /api/v1/session'); // the first question, "who am I", when nobody is signed in
 });
 // A page that breaks its Content-Security-Policy says so as an error on the console.
 afterEach(async () => {
   await context.close();
-  assert.deepEqual(complaints, []);
+  assert.deepEqual([...complaints, ...refusals], []);
 });
+
+// What the server was to refuse so far, and did; whatever else it refuses fails the test.
+async function refused(...wanted) {
+  // The browser may write it down a little after the page has shown it.
+  for (let i = 0; i < 100 && refusals.length < wanted.length; i++) await new Promise((later) => setTimeout(later, 20));
+  assert.deepEqual(refusals, wanted);
+  refusals = [];
+}
 
 async function log_in(login) {
   await page.getByLabel('Login', { exact: true }).fill(login);
@@ -86,6 +100,7 @@ test('a wrong password says so, and nothing else is shown', async () => {
   await page.getByRole('button', { name: 'Log in' }).click();
 
   await page.getByRole('alert').getByText('Login or password is wrong').waitFor();
+  await refused('401 /api/v1/session');
   assert.equal(await page.getByRole('navigation').count(), 0);
 });
 
@@ -158,6 +173,7 @@ test('faults stand beside their fields', async () => {
   await enter_lead({ Score: '250', 'E-mail': 'not an address' });
 
   await page.getByText('Some values are not right').waitFor();
+  await refused('422 /api/v1/lead');
   assert.equal(await page.locator('#fault-score').innerText(), 'at most 100');
   assert.match(await page.locator('#fault-email').innerText(), /e-mail address/);
   assert.match(await page.locator('#fault-name').innerText(), /value is needed/);
@@ -243,15 +259,18 @@ test('the page speaks Chinese, and remembers it', async () => {
   await page.getByLabel('密码').fill('wrong-password');
   await page.getByRole('button', { name: '登录' }).click();
   await page.getByRole('alert').getByText('登录名或密码错误').waitFor();
+  await refused('401 /api/v1/session');
 });
 
 test('a session that has ended leads back to the log-in', async () => {
   await log_in('hq');
+  await page.waitForLoadState('networkidle'); // the names in the list come one by one
   await context.clearCookies();
 
   await page.getByRole('link', { name: 'Pipeline' }).click();
 
   await page.getByText('Your session has ended').waitFor();
+  await refused('401 /api/v1/opportunity/summary');
   await page.getByLabel('Password').waitFor();
 });
 

@@ -4,6 +4,7 @@ local actors = require "people.actor"
 local clock = require "core.clock"
 local context = require "context"
 local id = require "core.id"
+local json = require "core.json"
 local policies = require "access.policies"
 local registry = require "entities.registry"
 local store = require "core.store"
@@ -65,11 +66,28 @@ test("a unique value that is there already is a conflict that names the field", 
 end)
 
 test("a password is neither read out nor logged", function()
-  local ctx = context.current()
-  ctx.cause = { kind = "test" }
-  local user = mill.db.user:find { login = "admin" }
-  expect(user.password):is_nil()
-  expect(request("admin", "GET", "/api/v1/user/" .. user.id).body.data.password):is_nil()
+  local user = mill.db.user:create { login = "t-secret", name = "T", password = { hash = "$argon2id$first" } }
+  local path = "/api/v1/user/" .. user.id
+  local read = { request("admin", "GET", path), request("admin", "GET", "/api/v1/user?login=t-secret") }
+  mill.db.user:update(user, { password = { hash = "$argon2id$second" } })
+  local changed = request("admin", "PATCH", path, { name = "Renamed" })
+
+  local logged = {}
+  for i, row in ipairs(store.query("SELECT body FROM change WHERE entity = 'user' AND id = ? ORDER BY version", id.open(user.id))) do
+    logged[i] = json.decode(row[1])
+  end
+  expect(#logged):is(3)
+  expect(logged[1].new.password):is "set"
+  expect(logged[2]):is { old = { password = null }, new = { password = "set" } }
+  expect(logged[3].new):is { name = "Renamed" }
+
+  expect(mill.db.user:find({ login = "t-secret" }).password):is_nil()
+  for _, answer in ipairs { read[1], read[2], changed } do
+    expect(answer.status):is(200)
+    expect(answer.text):has "t-secret"
+    expect(answer.text:find("password", 1, true)):is_nil()
+    expect(answer.text:find("argon", 1, true)):is_nil()
+  end
   expect(request("admin", "GET", "/api/v1/user?password.has=argon").status):is(400)
   expect(request("admin", "GET", "/api/v1/user?sort=password").status):is(400)
 end)
