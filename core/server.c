@@ -319,6 +319,8 @@ static void finish_start(struct server *server)
 	json_out_string(&arguments, server->folder.path, strlen(server->folder.path));
 	buf_puts(&arguments, ",\"address\":");
 	json_out_string(&arguments, server->address, strlen(server->address));
+	buf_puts(&arguments, ",\"language\":");
+	json_out_string(&arguments, server->options.language, strlen(server->options.language));
 	buf_puts(&arguments, "}");
 	server->commands++;
 	state_command(

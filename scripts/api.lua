@@ -228,9 +228,9 @@ local function services(plugin, after)
     log.log(level, "plugin", { plugin = plugin.name, text = tostring(text) })
   end
 
-  --- A setting of the plugin or of the client pack, by name.
+  --- The value of a setting: of a client pack, else the default of the plugin that declares it.
   function mill.setting(name)
-    return settings.values[name]
+    return settings.get(name)
   end
 
   mill.null = json.null -- clears a field

@@ -82,6 +82,7 @@ local function find_actor(req, changes, is_api)
     return nil
   end
   local found = actor.by_secret("session", secret)
+  context.current().session = secret
   if not found and is_api then
     error(problem.new(401, "bad_token"), 0)
   elseif found and changes then

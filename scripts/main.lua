@@ -44,36 +44,40 @@ local bulk = {
 
 local commands = {}
 
---- Imports a file: `{ mapping, file, rejects, json, language }`.
+--- Imports a file: `{ mapping, file, rejects, json, language }`. The answer is how many rows were refused, and
+--- from the second line on what is to be printed.
 function commands.import(arguments, emit)
-  local report = imports.run(arguments.mapping, arguments.file, arguments.rejects, arguments.language or "en", function(rows)
-    emit(("%d rows"):format(rows))
+  local language = arguments.language
+  local report = imports.run(arguments.mapping, arguments.file, arguments.rejects, language, function(rows)
+    emit(i18n.say(i18n.text("import.progress", { rows = rows }), language))
   end)
-  return arguments.json and json.encode(report) or imports.words(report)
+  return ("%d\n%s"):format(report.refused, arguments.json and json.encode(report) or imports.words(report, language))
 end
 
---- The last step of a start: `{ root, rejects, address }`. Brings in the seeds of the client packs and, where nobody
+--- The last step of a start: `{ root, rejects, address, language }`. Brings in the seeds of the client packs and, where nobody
 --- could sign in otherwise, tells a link for the first administrator. `address` is empty when nothing is served.
 function commands.start(arguments, emit)
-  local reports = seeds.run(arguments.root, arguments.rejects, emit)
+  local reports = seeds.run(arguments.root, arguments.rejects, arguments.language, emit)
   if arguments.address ~= "" and sign_in_links.nobody_can_sign_in() then
-    emit("Nobody has a password yet. The first administrator signs in here, once, within 24 hours:\n  "
+    emit(i18n.say(i18n.text "start.first_link", arguments.language) .. "\n  "
       .. sign_in_links.first(arguments.address, task.lane))
   end
   return tostring(#reports)
 end
 
---- What there is: routes, whether a pack brings logins with a known password, and what it says at the start.
-function commands.describe()
+--- What there is: routes, whether a pack brings logins with a known password, and what is said at the start:
+--- `{ language }`.
+function commands.describe(arguments)
   local list, demo_logins, welcome = json.array {}, false, nil
   for i, route in ipairs(routes.list) do
     list[i] = { method = route.method, pattern = route.pattern, reads = route.reads or false, open = route.open or false }
   end
   for _, plugin in ipairs(plugins.list) do
     demo_logins = demo_logins or plugin.demo_logins or false
-    welcome = plugin.welcome and i18n.say(plugin.welcome, "en") or welcome
+    welcome = plugin.welcome and i18n.say(plugin.welcome, arguments.language) or welcome
   end
-  return json.encode { routes = list, demo_logins = demo_logins, welcome = welcome }
+  local serves = i18n.say(i18n.text "start.serves", arguments.language)
+  return json.encode { routes = list, demo_logins = demo_logins, serves = serves, welcome = welcome }
 end
 
 --- Makes an access token: `{ login, name }`. The answer is the token's text.

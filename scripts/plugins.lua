@@ -2,6 +2,7 @@
 
 local api = require "api"
 local generation = require "core.generation"
+local maps = require "maps"
 local sandbox = require "core.sandbox"
 local settings = require "settings"
 
@@ -9,9 +10,9 @@ local plugins = { list = {}, by_name = {} }
 
 local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua", "pages.lua", "access.lua", "import/" }
 
-local manifest_keys = { name = true, version = true, api = true, title = true, needs = true }
+local manifest_keys = { name = true, version = true, api = true, title = true, needs = true, settings = true }
 -- What only the manifest of a client pack may say.
-local pack_keys = { settings = true, demo_logins = true, seed = true, welcome = true }
+local pack_keys = { demo_logins = true, seed = true, welcome = true }
 
 -- The Lua that a plugin may use besides `mill`. Each gets copies, so that none can change another's.
 local function base_environment()
@@ -102,13 +103,11 @@ end
 
 -- `plugins_found` is a list that also has its plugins by name.
 local function nearest(name, plugins_found)
-  for _, plugin in ipairs(plugins_found) do
-    local other = plugin.name
-    if other:sub(1, 3) == name:sub(1, 3) or other:sub(-3) == name:sub(-3) then
-      return ("; did you mean %s?"):format(other)
-    end
+  local names = {}
+  for i, plugin in ipairs(plugins_found) do
+    names[i] = plugin.name
   end
-  return ""
+  return settings.nearest(name, names)
 end
 
 -- Depth first over the needs; a cycle is named link by link.
@@ -184,6 +183,21 @@ local function find(folder, manifest, is_pack)
   return read_manifest(path, folder, is_pack)
 end
 
+-- Plugins declare settings; packs set them, and declare further ones of their own. Of several packs the last prevails.
+local function take_settings(found)
+  for _, plugin in ipairs(found) do
+    local given = plugin.settings or {}
+    if type(given) ~= "table" then
+      error(plugin.path .. ": settings is a table by name", 0)
+    end
+    for name, value in maps.sorted(given) do
+      local declares = not plugin.is_pack or type(value) == "table"
+      local take = declares and settings.declare or settings.set
+      take(name, value, plugin.path)
+    end
+  end
+end
+
 --- Loads what the server's settings name: plugins, then client packs.
 function plugins.load()
   local found = {}
@@ -201,10 +215,8 @@ function plugins.load()
     local pack = find("config/clients/" .. name, "pack.lua", true)
     pack.is_pack = true
     add(pack)
-    for key, value in pairs(pack.settings or {}) do
-      settings.values[key] = value
-    end
   end
+  take_settings(found)
   plugins.list, plugins.by_name = sort_by_needs(found), found
   for _, pass in ipairs { false, true } do
     for _, plugin in ipairs(plugins.list) do

@@ -19,6 +19,7 @@ local operators = {
   own = { field = "owner", values = function(actor, role) return actor:positions_of(role) end },
   unit = { field = "unit", values = function(actor, role) return actor:units_of(role) end },
   unit_subtree = { field = "unit", values = function(actor, role) return actor:subtree_of(role) end },
+  unit_above = { field = "unit", values = function(actor, role) return actor:above_of(role) end },
   partner = { field = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
 }
 
@@ -42,7 +43,7 @@ local function compile_where(entity, where)
   end
   local known = operators[operator]
   if not known then
-    error(("mill.access %s: there is no policy %s; possible are all, own, unit, unit_subtree, partner"):format(entity.name, tostring(operator)), 0)
+    error(("mill.access %s: there is no policy %s; possible are all, own, unit, unit_subtree, unit_above, partner"):format(entity.name, tostring(operator)), 0)
   end
   field = field or entity[known.field] or entity.by_name[known.field] and known.field
   if field ~= "id" and not (field and entity.by_name[field] and entity.by_name[field].type == "reference") then

@@ -286,11 +286,24 @@ function query.records(entity, conditions, sort, limit)
   return found
 end
 
+-- The names of an option that lists some, each once.
+local function split_once(option, text)
+  local names, seen = text and split(text) or {}, {}
+  for _, name in ipairs(names) do
+    if seen[name] then
+      refuse(option, "query.twice", { name = name })
+    end
+    seen[name] = true
+  end
+  return names
+end
+
 local function read_by(entity, actor, text, used)
   local by = {}
-  for _, name in ipairs(text and split(text) or {}) do
-    local own, other = name:match("^([%l%d_]+)%.?([%l%d_]*)$")
-    local field = own and known_field(entity, actor, own)
+  for _, name in ipairs(split_once("by", text)) do
+    local own, other = name:match("^([%l%d_]+)%.([%l%d_]+)$")
+    own, other = own or name, other or ""
+    local field = known_field(entity, actor, own)
     if not field or not field.sort_column or (other ~= "" and field.type ~= "reference") then
       refuse("by", "query.by")
     end
@@ -322,7 +335,7 @@ local function read_sums(entity, actor, text, used)
   local function summable(field)
     return field.kind.sum
   end
-  for _, name in ipairs(text and split(text) or {}) do
+  for _, name in ipairs(split_once("sum", text)) do
     local field = known_field(entity, actor, name)
     if not field or not field.kind.sum or common[name] then
       refuse("sum", "query.sum", { name = name, known = known_list(entity, actor, function(one)
@@ -348,7 +361,7 @@ end
 
 --- Counts and sums by groups.
 ---@param entity table
----@param question table `by`, `sum` (texts), `count` (boolean), conditions
+---@param question table `by`, `sum`, `count` (texts; `count` is empty or "true"), conditions
 ---@return table[] data `{ by = {}, count = n, sum = {} }`
 function query.summary(entity, question)
   local actor = context.current().actor
@@ -359,6 +372,9 @@ function query.summary(entity, question)
   local conditions = read_conditions(entity, actor, question.conditions, used)
   local by = read_by(entity, actor, question.by, used)
   local sums = read_sums(entity, actor, question.sum, used)
+  if question.count and question.count ~= "" and question.count ~= "true" then
+    refuse("count", "query.count")
+  end
   local branches = policies.branches(entity, "read", actor, used)
   local data = json.array {}
   if #branches == 0 then

@@ -9,12 +9,14 @@ local context = require "context"
 local i18n = require "i18n"
 local id = require "core.id"
 local json = require "core.json"
+local maps = require "maps"
 local net = require "entities.net"
 local policies = require "access.policies"
 local projection = require "core.projection"
 local problem = require "problem"
 local projections = require "entities.projections"
 local registry = require "entities.registry"
+local sessions = require "people.sessions"
 local sql = require "sql"
 local store = require "core.store"
 
@@ -383,6 +385,9 @@ local function write(ctx, entity, inner, before, after, kind, change)
   after.changed_at = clock.format(ctx.at)
   changes.append(ctx, entity, inner, after.version, change.old, change.new)
   note_change(ctx, entity, inner, kind, before, after)
+  if entity.name == "user" and change.new.password ~= nil then
+    sessions.finish_others(inner, ctx.session)
+  end
   return after
 end
 
@@ -484,7 +489,7 @@ function records.move(entity, sealed, move_name, input)
     }) }), 0)
   end
   local given, faults = {}, {}
-  for name, value in pairs(input or {}) do
+  for name, value in maps.sorted(input or {}) do
     if not move.may_set[name] then
       faults[#faults + 1] = problem.fault(tostring(name), "field.not_in_move", { move = move_name, known = table.concat(move.sets, ", ") })
     end

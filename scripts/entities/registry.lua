@@ -77,6 +77,11 @@ local function make_field(entity, declared, plugin, where)
   elseif not types[type_name] or type_name == "id" then
     error(what .. ": there is no field type " .. tostring(type_name), 0)
   end
+  for _, other in ipairs(type_name == "state" and entity.fields or {}) do
+    if other.type == "state" then
+      error(("%s: the entity has a state already, %s, and can have but one"):format(what, other.name), 0)
+    end
+  end
   local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin, where = where or plugin }
   for key, value in pairs(declared) do
     if math.type(key) ~= "integer" then

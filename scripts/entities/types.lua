@@ -16,6 +16,7 @@
 -- values of core.decimal.
 
 local clock = require "core.clock"
+local context = require "context"
 local decimal = require "core.decimal"
 local id = require "core.id"
 local money = require "money"
@@ -166,7 +167,7 @@ types.money = {
     if field.min and amount:units() < field.min * 10 ^ amount:scale() then
       return nil, { "field.min", { min = field.min } }
     end
-    return amount:units(), amount:currency(), amount:units(), clock.today(clock.now())
+    return amount:units(), amount:currency(), amount:units(), clock.today(context.current().at)
   end,
   load = function(_, units, currency)
     return money.of_units(units, currency)

@@ -75,9 +75,7 @@ end
 
 local function summary(entity)
   return { method = "GET", pattern = "/summary", reads = true, run = function(req)
-    local question = request.question(req.query, summary_options)
-    question.count = question.count ~= nil
-    return answer(200, { data = query.summary(entity, question) })
+    return answer(200, { data = query.summary(entity, request.question(req.query, summary_options)) })
   end }
 end
 
@@ -154,7 +152,8 @@ local function archive(entity)
 end
 
 local function decisions_of(entity)
-  return { method = "GET", pattern = "/{id}/decisions", reads = true, run = function(_, arguments)
+  return { method = "GET", pattern = "/{id}/decisions", reads = true, run = function(req, arguments)
+    request.no_question(req)
     local record, _, inner = find(entity, arguments[1])
     local whole = records.load(entity, id.open(record.id))
     if not policies.allows(entity, "decisions", context.current().actor, whole) then

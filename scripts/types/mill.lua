@@ -102,10 +102,16 @@ function Records:move(record, move, fields) end
 ---@field api integer 1
 ---@field title? mill.Text
 ---@field needs? table<string, string> plugin → version, such as "^1.2"
+---@field settings? table<string, mill.Setting|any> name → setting; in a pack also name → value of a plugin's setting
+
+---A setting, as a manifest declares it.
+---@class mill.Setting
+---@field type "text"|"integer"|"boolean"|"duration"|"currency"
+---@field default any
+---@field label mill.Text
 
 ---What pack.lua of a client pack returns.
 ---@class mill.Pack: mill.Manifest
----@field settings? table<string, any> name → value; `base_currency` is the currency of sums
 ---@field seed? string[][] `{ mapping, file }` …, imported in order at the first start
 ---@field welcome? mill.Text what the server prints at its start
 ---@field demo_logins? boolean true: it brings logins with a known password
@@ -155,7 +161,7 @@ function Records:move(record, move, fields) end
 ---@class mill.Grant
 ---@field role string a role's code
 ---@field allow "all"|string[] read, create, update, archive, decisions, and names of moves and actions
----@field where? "all"|"own"|"unit"|"unit_subtree"|"partner"|table<string, string> `{ unit_subtree = "id" }` names another field
+---@field where? "all"|"own"|"unit"|"unit_subtree"|"unit_above"|"partner"|table<string, string> `{ unit_subtree = "id" }` names another field
 ---@field fields? string[] which fields it shows or lets change; all without it
 
 ---@class mill.Rule
@@ -289,7 +295,7 @@ function mill.cause() end
 ---@param text any
 function mill.log(level, text) end
 
----A setting of the client pack, or nil.
+---The value of a setting, which the manifest of some plugin declares and a client pack may change.
 ---@param name string
 ---@return any
 function mill.setting(name) end
