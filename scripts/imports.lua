@@ -216,7 +216,8 @@ local function start_run(mapping, path, rejects, language)
     end
   end
   return setmetatable({
-    mapping = mapping, reader = reader, header = header, rejects_path = rejects, language = language, waiting = {},
+    mapping = mapping, reader = reader, header = header, rejects_path = rejects,
+    language = language, waiting = {},
     rows = 0, refused = 0, created = 0, changed = 0, unchanged = 0, notes = {}, reasons = {}, hashes = {},
   }, Run)
 end
@@ -288,7 +289,8 @@ function Run:count(counts, notes)
   end
 end
 
--- Rows that the mapping refused wait with the others, so that the rejects stand in the order of the file.
+-- Rows that the mapping refused wait with the others, so that the rejects stand in the order of the
+-- file.
 function Run:flush()
   local rows = json.array {}
   for _, row in ipairs(self.waiting) do
@@ -316,8 +318,13 @@ end
 function Run:take(cells, line)
   self.rows = self.rows + 1
   local ok, list, notes = pcall(mapped, self, cells)
-  self.waiting[#self.waiting + 1] = ok and { line = line, cells = cells, records = list, notes = notes }
-    or { line = line, cells = cells, faults = faults_of(list) }
+  local row = { line = line, cells = cells }
+  if ok then
+    row.records, row.notes = list, notes
+  else
+    row.faults = faults_of(list)
+  end
+  self.waiting[#self.waiting + 1] = row
   if #self.waiting >= SLICE then
     self:flush()
   end
@@ -387,7 +394,8 @@ function imports.words(report, language)
     lines[#lines + 1] = ("  %6d  %s"):format(note.count, note.text)
   end
   for _, reason in ipairs(report.reasons) do
-    lines[#lines + 1] = ("  %6d  %s"):format(reason.count, say("import.refused", { reason = reason.text }))
+    local words = say("import.refused", { reason = reason.text })
+    lines[#lines + 1] = ("  %6d  %s"):format(reason.count, words)
   end
   if report.rejects then
     lines[#lines + 1] = "  " .. say("import.rejects", { path = report.rejects })

@@ -44,18 +44,22 @@ local bulk = {
 
 local commands = {}
 
---- Imports a file: `{ mapping, file, rejects, json, language }`. The answer is how many rows were refused, and
---- from the second line on what is to be printed.
+--- Imports a file: `{ mapping, file, rejects, json, language }`. The answer is how many rows were
+--- refused, and from the second line on what is to be printed.
 function commands.import(arguments, emit)
   local language = arguments.language
-  local report = imports.run(arguments.mapping, arguments.file, arguments.rejects, language, function(rows)
+  local function progress(rows)
     emit(i18n.say(i18n.text("import.progress", { rows = rows }), language))
-  end)
-  return ("%d\n%s"):format(report.refused, arguments.json and json.encode(report) or imports.words(report, language))
+  end
+  local mapping, file, rejects = arguments.mapping, arguments.file, arguments.rejects
+  local report = imports.run(mapping, file, rejects, language, progress)
+  local shown = arguments.json and json.encode(report) or imports.words(report, language)
+  return ("%d\n%s"):format(report.refused, shown)
 end
 
---- The last step of a start: `{ root, rejects, address, language }`. Brings in the seeds of the client packs and, where nobody
---- could sign in otherwise, tells a link for the first administrator. `address` is empty when nothing is served.
+--- The last step of a start: `{ root, rejects, address, language }`. Brings in the seeds of
+--- the client packs and, where nobody could sign in otherwise, tells a link for the first administrator.
+--- `address` is empty when nothing is served.
 function commands.start(arguments, emit)
   local reports = seeds.run(arguments.root, arguments.rejects, arguments.language, emit)
   if arguments.address ~= "" and sign_in_links.nobody_can_sign_in() then
@@ -65,8 +69,8 @@ function commands.start(arguments, emit)
   return tostring(#reports)
 end
 
---- What there is: routes, whether a pack brings logins with a known password, and what is said at the start:
---- `{ language }`.
+--- What there is: routes, whether a pack brings logins with a known password, and what is said at
+--- the start: `{ language }`.
 function commands.describe(arguments)
   local list, demo_logins, welcome = json.array {}, false, nil
   for i, route in ipairs(routes.list) do
@@ -77,7 +81,9 @@ function commands.describe(arguments)
     welcome = plugin.welcome and i18n.say(plugin.welcome, arguments.language) or welcome
   end
   local serves = i18n.say(i18n.text "start.serves", arguments.language)
-  return json.encode { routes = list, demo_logins = demo_logins, serves = serves, welcome = welcome }
+  return json.encode {
+    routes = list, demo_logins = demo_logins, serves = serves, welcome = welcome,
+  }
 end
 
 --- Makes an access token: `{ login, name }`. The answer is the token's text.

@@ -1,5 +1,5 @@
--- scripts/maps.lua: tables by key, in an order that is always the same. What `pairs` gives depends on the process: what
--- people read, or what chooses among several, must not.
+-- scripts/maps.lua: tables by key, in an order that is always the same. What `pairs` gives depends
+-- on the process: what people read, or what chooses among several, must not.
 
 local maps = {}
 

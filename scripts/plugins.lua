@@ -10,7 +10,9 @@ local plugins = { list = {}, by_name = {} }
 
 local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua", "pages.lua", "access.lua", "import/" }
 
-local manifest_keys = { name = true, version = true, api = true, title = true, needs = true, settings = true }
+local manifest_keys = {
+  name = true, version = true, api = true, title = true, needs = true, settings = true,
+}
 -- What only the manifest of a client pack may say.
 local pack_keys = { demo_logins = true, seed = true, welcome = true }
 
@@ -183,7 +185,8 @@ local function find(folder, manifest, is_pack)
   return read_manifest(path, folder, is_pack)
 end
 
--- Plugins declare settings; packs set them, and declare further ones of their own. Of several packs the last prevails.
+-- Plugins declare settings; packs set them, and declare further ones of their own. Of several packs
+-- the last prevails.
 local function take_settings(found)
   for _, plugin in ipairs(found) do
     local given = plugin.settings or {}

@@ -25,7 +25,8 @@ function seeds.run(root, rejects, language, tell)
     if pack.seed and #store.query(schema_sql.tenant_value, mark_of(pack)) == 0 then
       for _, seed in ipairs(pack.seed) do
         local path = ("%s/%s/%s"):format(root, pack.folder, seed[2])
-        local report = imports.run(seed[1], path, ("%s/%s.rejects.csv"):format(rejects, seed[1]), language)
+        local refused = ("%s/%s.rejects.csv"):format(rejects, seed[1])
+        local report = imports.run(seed[1], path, refused, language)
         reports[#reports + 1] = report
         tell(imports.words(report, language))
       end

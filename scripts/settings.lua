@@ -1,7 +1,8 @@
--- scripts/settings.lua: the settings of the server, as far as scripts may see them, and those of the plugins.
+-- scripts/settings.lua: the settings of the server, as far as scripts may see them, and those of
+-- the plugins.
 --
--- A manifest declares settings, each with a type, a default and a label; a client pack gives those of plugins other
--- values. All have their values before the first file of a plugin is loaded.
+-- A manifest declares settings, each with a type, a default and a label; a client pack gives those
+-- of plugins other values. All have their values before the first file of a plugin is loaded.
 
 local generation = require "core.generation"
 local json = require "core.json"
@@ -21,7 +22,9 @@ local kinds = {
   duration = { "\"30m\", \"4h\" or \"3d\"", function(value)
     return type(value) == "string" and value:find("^%d+[smhd]$") ~= nil
   end },
-  currency = { "\"CNY\"", function(value) return type(value) == "string" and value:find("^%u%u%u$") ~= nil end },
+  currency = { "\"CNY\"", function(value)
+    return type(value) == "string" and value:find("^%u%u%u$") ~= nil
+  end },
 }
 
 local setting_keys = { type = true, default = true, label = true }
@@ -30,7 +33,8 @@ local function check_value(what, kind, value)
   local example, fits = table.unpack(kinds[kind])
   if not fits(value) then
     local shown = type(value) == "string" and ("%q"):format(value) or tostring(value)
-    error(("%s: a value of type %s is needed, such as %s, not %s"):format(what, kind, example, shown), 0)
+    local words = "%s: a value of type %s is needed, such as %s, not %s"
+    error(words:format(what, kind, example, shown), 0)
   end
 end
 
@@ -47,12 +51,15 @@ function settings.nearest(name, names)
   return ""
 end
 
-local function names_of(map)
+-- "there is no setting X; there are …; did you mean Y?"
+local function there_is_no(what, name, map)
   local names = {}
-  for name in maps.sorted(map) do
-    names[#names + 1] = name
+  for known in maps.sorted(map) do
+    names[#names + 1] = known
   end
-  return names
+  name = tostring(name)
+  return ("there is no %s %s; there are %s%s"):format(what, name, table.concat(names, ", "),
+    settings.nearest(name, names))
 end
 
 --- Declares a setting.
@@ -74,10 +81,10 @@ function settings.declare(name, spec, path)
     end
   end
   if not kinds[spec.type] then
-    local known = names_of(kinds)
-    error(("%s: there is no type %s; there are %s%s"):format(what, tostring(spec.type), table.concat(known, ", "),
-      settings.nearest(tostring(spec.type), known)), 0)
-  elseif type(spec.label) ~= "table" or type(spec.label.en) ~= "string" or type(spec.label.zh) ~= "string" then
+    error(what .. ": " .. there_is_no("type", spec.type, kinds), 0)
+  end
+  local label = type(spec.label) == "table" and spec.label or {}
+  if type(label.en) ~= "string" or type(label.zh) ~= "string" then
     error(what .. " needs label in both languages", 0)
   end
   check_value(what .. ": default", spec.type, spec.default)
@@ -90,9 +97,7 @@ end
 function settings.set(name, value, path)
   local setting = declared[name]
   if not setting then
-    local known = names_of(declared)
-    error(("%s: there is no setting %s; there are %s%s"):format(path, tostring(name), table.concat(known, ", "),
-      settings.nearest(tostring(name), known)), 0)
+    error(path .. ": " .. there_is_no("setting", name, declared), 0)
   end
   check_value(("%s: the setting %s"):format(path, name), setting.type, value)
   settings.values[name] = value
@@ -102,13 +107,14 @@ end
 ---@param name string
 function settings.get(name)
   if not declared[name] then
-    error(("mill.setting: there is no setting %s%s"):format(tostring(name), settings.nearest(tostring(name), names_of(declared))), 3)
+    error("mill.setting: " .. there_is_no("setting", name, declared), 3)
   end
   return settings.values[name]
 end
 
 settings.declare("base_currency", {
-  type = "currency", default = "CNY", label = { en = "Currency of sums and comparisons", zh = "汇总与比较所用的货币" },
+  type = "currency", default = "CNY",
+  label = { en = "Currency of sums and comparisons", zh = "汇总与比较所用的货币" },
 }, "scripts/settings.lua")
 
 --- The currency in which amounts are compared and summed.

@@ -104,8 +104,8 @@ mill.rule "lead.offer" {
   end,
 }
 
--- Who keeps the pool of a lead: its region, else headquarters. A text that is a partner's code leads
--- to no partner.
+-- Who keeps the pool of a lead: its region, else headquarters. A text that is a partner's code
+-- leads to no partner.
 local function keeper_of(lead)
   local region = lead.region and mill.db.unit:find { code = lead.region, kind = "region" }
   return region or mill.db.unit:find { kind = "headquarters" }

@@ -79,7 +79,8 @@ local function make_field(entity, declared, plugin, where)
   end
   for _, other in ipairs(type_name == "state" and entity.fields or {}) do
     if other.type == "state" then
-      error(("%s: the entity has a state already, %s, and can have but one"):format(what, other.name), 0)
+      local words = "%s: the entity has a state already, %s, and can have but one"
+      error(words:format(what, other.name), 0)
     end
   end
   local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin, where = where or plugin }

@@ -75,7 +75,8 @@ end
 
 local function summary(entity)
   return { method = "GET", pattern = "/summary", reads = true, run = function(req)
-    return answer(200, { data = query.summary(entity, request.question(req.query, summary_options)) })
+    local question = request.question(req.query, summary_options)
+    return answer(200, { data = query.summary(entity, question) })
   end }
 end
 

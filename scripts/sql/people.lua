@@ -50,7 +50,8 @@ people.subtree = [[
     UNION SELECT u.id FROM unit AS u JOIN below ON u.parent = below.id)
   SELECT id FROM below]]
 
---- A unit and all that it lies in; from a partner company the way does not lead on to the vendor. Parameter: unit.
+--- A unit and all that it lies in; from a partner company the way does not lead on to the vendor.
+--- Parameter: unit.
 people.above = [[
   WITH RECURSIVE above (id, parent, kind) AS (
     SELECT id, parent, kind FROM unit WHERE id = ?
@@ -86,7 +87,8 @@ people.seats = {
   unit = seats:format([[p.unit IN (
     WITH RECURSIVE below (id) AS (
       SELECT id FROM unit WHERE code = ? AND archived_at IS NULL
-      UNION SELECT u.id FROM unit AS u JOIN below ON u.parent = below.id WHERE u.archived_at IS NULL)
+      UNION SELECT u.id FROM unit AS u JOIN below ON u.parent = below.id
+             WHERE u.archived_at IS NULL)
     SELECT id FROM below)]]),
   position = seats:format("p.code = ?"),
 }

@@ -1,4 +1,5 @@
--- tests/scripts/orders_test.lua: what is told or asked in an order, is so in the same order in every process.
+-- tests/scripts/orders_test.lua: what is told or asked in an order, is so in the same order in
+-- every process.
 
 local function unknown_fields()
   local body, names = {}, {}
@@ -20,7 +21,9 @@ test("the faults of a move stand in the order of their fields", function()
   local body, names = unknown_fields()
   local lead = mill.db.lead:create { name = "x", region = "east", score = 85 }
 
-  expect(fields_of(request("admin", "POST", "/api/v1/lead/" .. lead.id .. "/accept", body))):is(names)
+  local answer = request("admin", "POST", "/api/v1/lead/" .. lead.id .. "/accept", body)
+
+  expect(fields_of(answer)):is(names)
 end)
 
 test("the faults of a log-in stand in the order of their fields", function()
@@ -30,16 +33,19 @@ test("the faults of a log-in stand in the order of their fields", function()
   expect(fields_of(request(nil, "POST", "/api/v1/session", body))):is(names)
 end)
 
-test("of several references that an import cannot find, it is the first in the alphabet that is told", function()
+test("of several references that an import cannot find, the first by its name is told", function()
   local imports, json = require "imports", require "core.json"
   imports.by_name["test.orders"] = { name = "test.orders", version = "1.0.0" }
   local set = {
-    unit = { ref = "unit", key = { code = "t-none" } }, owner = { ref = "position", key = { code = "t-none" } },
-    product = { ref = "product", key = { name = "t-none" } }, customer = { ref = "customer", key = { name = "t-none" } },
+    unit = { ref = "unit", key = { code = "t-none" } },
+    owner = { ref = "position", key = { code = "t-none" } },
+    product = { ref = "product", key = { name = "t-none" } },
+    customer = { ref = "customer", key = { name = "t-none" } },
   }
+  local given = { entity = "opportunity", key = { number = "T-1" }, set = set }
 
   local results = json.decode(imports.slice(json.encode {
-    mapping = "test.orders", rows = { { line = 2, records = { { entity = "opportunity", key = { number = "T-1" }, set = set } } } },
+    mapping = "test.orders", rows = { { line = 2, records = { given } } },
   }))
   imports.by_name["test.orders"] = nil
 

@@ -45,12 +45,13 @@ test("money is exact and compares as a value", function()
   expect(function() return sum < 1 end):fails()
 end)
 
-test("the rate of an amount is that of the day of its unit of work, whatever the clock says meanwhile", function()
+test("the rate of an amount is that of the day of its unit of work", function()
   context.current().at = assert(clock.parse "2026-02-28T23:59:59Z")
 
   mill.db.product:create { name = "Dated", list_price = mill.money("1.00", "USD") }
 
-  expect(store.query("SELECT list_price_rate_on FROM product WHERE name = 'Dated'")[1][1]):is "2026-02-28"
+  local row = store.query("SELECT list_price_rate_on FROM product WHERE name = 'Dated'")[1]
+  expect(row[1]):is "2026-02-28"
 end)
 
 test("money in a currency without a rate is refused with the base currency", function()
@@ -66,14 +67,19 @@ test("a unique value that is there already is a conflict that names the field", 
 end)
 
 test("a password is neither read out nor logged", function()
-  local user = mill.db.user:create { login = "t-secret", name = "T", password = { hash = "$argon2id$first" } }
+  local user = mill.db.user:create {
+    login = "t-secret", name = "T", password = { hash = "$argon2id$first" },
+  }
   local path = "/api/v1/user/" .. user.id
-  local read = { request("admin", "GET", path), request("admin", "GET", "/api/v1/user?login=t-secret") }
+  local read = {
+    request("admin", "GET", path), request("admin", "GET", "/api/v1/user?login=t-secret"),
+  }
   mill.db.user:update(user, { password = { hash = "$argon2id$second" } })
   local changed = request("admin", "PATCH", path, { name = "Renamed" })
 
   local logged = {}
-  for i, row in ipairs(store.query("SELECT body FROM change WHERE entity = 'user' AND id = ? ORDER BY version", id.open(user.id))) do
+  local question = "SELECT body FROM change WHERE entity = 'user' AND id = ? ORDER BY version"
+  for i, row in ipairs(store.query(question, id.open(user.id))) do
     logged[i] = json.decode(row[1])
   end
   expect(#logged):is(3)
@@ -111,7 +117,8 @@ test("branches of several grants are disjoint", function()
   end
   -- The pool's: harbor, and the branch with the region and headquarters above it.
   expect(columns):is {
-    "unit", "unit", "pool unit", "pool unit", "pool unit", "pool unit", "owner unit pool", "owner unit pool",
+    "unit", "unit", "pool unit", "pool unit", "pool unit", "pool unit",
+    "owner unit pool", "owner unit pool",
   }
 end)
 

@@ -11,8 +11,8 @@ local function source_of_scripts()
   return table.concat(parts, "\n")
 end
 
--- Texts whose key is put together: problem.CODE from a problem's code, field.TYPE of a type's own check, json.CODE from
--- what core/text/json_in.c found.
+-- Texts whose key is put together: problem.CODE from a problem's code, field.TYPE of a type's own
+-- check, json.CODE from what core/text/json_in.c found.
 local function is_used(key, source)
   local family, rest = key:match("^(%l+)%.(.+)$")
   if source:find('"' .. key .. '"', 1, true) or family == "json" then

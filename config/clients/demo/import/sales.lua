@@ -1,5 +1,5 @@
--- config/clients/demo/import/sales.lua: what the sales data says: the teams, their pipeline, and who of
--- the teams sells nothing. People are known by their names there, and by their logins here.
+-- config/clients/demo/import/sales.lua: what the sales data says: the teams, their pipeline, and
+-- who of the teams sells nothing. People are known by their names there, and by their logins here.
 
 local PASSWORD = "tidemill-demo"
 
@@ -26,8 +26,8 @@ local function person(name, role, title, unit)
 end
 
 -- A row of sales_teams.csv names an agent, the agent's manager and the regional office. The office
--- becomes a region, each manager has a branch in it, and everybody holds one position in the branch,
--- whose code is the login. Rows that repeat a manager or an office repeat the same values.
+-- becomes a region, each manager has a branch in it, and everybody holds one position in the
+-- branch, whose code is the login. Rows that repeat a manager or an office repeat the same values.
 mill.mapping "team" {
   title = { en = "Sales teams", zh = "销售团队" },
   columns = { "sales_agent", "manager", "regional_office" },
@@ -135,8 +135,8 @@ mill.mapping "opportunity" {
   },
 }
 
--- After the pipeline, a second look at the teams: who of them sells nothing. It changes nothing; their
--- positions are kept, and get leads like the others.
+-- After the pipeline, a second look at the teams: who of them sells nothing. It changes nothing;
+-- their positions are kept, and get leads like the others.
 mill.mapping "team_without_sales" {
   title = { en = "Agents without opportunities", zh = "没有商机的销售" },
   columns = { "sales_agent" },
