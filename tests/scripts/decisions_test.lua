@@ -84,8 +84,92 @@ test("a decision in Lua that uses something from outside is refused", function()
 end)
 
 test("a decision in Lua reaches neither clock nor chance nor files", function()
-  local decide = purity.seal("d", function() return { kinds = type(math.random) .. type(mill) } end)
-  expect(decide()):is { kinds = "nilnil" }
+  local decide = purity.seal("d", function()
+    return { kinds = type(math.random) .. type(mill) .. type(next) .. type(pcall) }
+  end)
+  expect(decide()):is { kinds = "nilnilnilnil" }
+end)
+
+test("a decision in Lua that counts in a local outside starts anew each time", function()
+  local counter = 0
+  local decide = purity.seal("d", function()
+    counter = counter + 1
+    return counter
+  end)
+
+  expect(decide()):is(1)
+  expect(decide()):is(1)
+  counter = 7
+  expect(decide()):is(1)
+end)
+
+test("a decision in Lua keeps nothing in its environment", function()
+  local keeping = {
+    function() counter = (counter or 0) + 1 end, -- luacheck: ignore
+    function() string.kept = 1 end, -- luacheck: ignore
+    function() table.insert(math, 1) end,
+    function() table.remove = nil end, -- luacheck: ignore
+  }
+
+  for i, decide in ipairs(keeping) do
+    expect(purity.seal("d" .. i, decide)):fails "cannot be changed"
+  end
+end)
+
+test("a decision in Lua goes through its own tables in the order of the keys", function()
+  local decide = purity.seal("d", function()
+    local list = {}
+    for key in pairs { c = 1, [2] = 1, a = 1, [true] = 1, b = 1, [1.5] = 1, [1] = 1 } do
+      list[#list + 1] = tostring(key)
+    end
+    return table.concat(list, " ")
+  end)
+
+  expect(decide()):is "true 1 1.5 2 a b c"
+end)
+
+test("a decision in Lua learns no address", function()
+  expect(purity.seal("d", function()
+    return tostring({}) .. ("%s"):format(type) .. string.format("%s", {})
+  end)()):is "tablefunctiontable"
+  for _, decide in ipairs {
+    function() return ("%p"):format({}) end,
+    function() return ("%-10p"):format("x") end,
+    function() return string.format("%%%p", {}) end,
+  } do
+    expect(purity.seal("d", decide)):fails "without %p"
+  end
+  expect(purity.seal("d", function() return ("").dump(function() end) end)):fails "dump"
+  expect(purity.seal("d", function() return pairs { [{}] = 1 } end)):fails "a key in a decision"
+  expect(("%d"):format(3)):is "3"
+end)
+
+test("methods of texts are everybody's own again when a decision in Lua has failed", function()
+  expect(purity.seal("d", function() error "no" end)):fails "no"
+
+  expect(type(("").pack)):is "function"
+end)
+
+test("a decision in Lua is no function of the library", function()
+  expect(function() purity.seal("d", tostring) end):fails "written in Lua"
+end)
+
+test("a decision in Lua sorts, and keeps the order of equals", function()
+  local decide = purity.seal("d", function()
+    local list = {}
+    for i = 1, 300 do
+      list[i] = { rank = i * 7 % 10, at = i }
+    end
+    table.sort(list, function(a, b) return a.rank < b.rank end)
+    for i = 2, #list do
+      assert(list[i - 1].rank < list[i].rank or list[i - 1].rank == list[i].rank and list[i - 1].at < list[i].at)
+    end
+    local words = { "b", "c", "a" }
+    table.sort(words)
+    return table.concat(words)
+  end)
+
+  expect(decide()):is "abc"
 end)
 
 test("a decision is written down with facts, row, version and position", function()
