@@ -13,18 +13,36 @@ local manifest_keys = { name = true, version = true, api = true, title = true, n
 -- What only the manifest of a client pack may say.
 local pack_keys = { settings = true, demo_logins = true, seed = true, welcome = true }
 
--- The Lua that a plugin may use besides `mill`. Each gets copies, so that none can change another's.
+rawset(string, "dump", nil) -- methods of texts would give it to plugins
+
+local function read_only(what, values)
+  return setmetatable({}, {
+    __index = values, __metatable = false,
+    __newindex = function()
+      error(what .. " cannot be changed", 2)
+    end,
+    __pairs = function()
+      return function(_, name)
+        return next(values, name)
+      end
+    end,
+  })
+end
+
+-- The Lua that a plugin may use besides `mill`. Nobody can change it, so that nobody keeps anything in it.
 local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
-    tonumber = tonumber, tostring = tostring, type = type, string = {}, table = {}, math = {}, utf8 = {},
+    tonumber = tonumber, tostring = tostring, type = type,
   }
   for _, library in ipairs { "string", "table", "math", "utf8" } do
+    local functions = {}
     for name, value in pairs(_G[library]) do
-      env[library][name] = value
+      functions[name] = value
     end
+    functions.randomseed = nil -- chance is one for all
+    env[library] = read_only(library, functions)
   end
-  env.string.dump = nil
   return env
 end
 
