@@ -10,6 +10,7 @@ local json = require "core.json"
 local log = require "core.log"
 local money = require "money"
 local pages = require "pages"
+local places = require "places"
 local policies = require "access.policies"
 local problem = require "problem"
 local query = require "entities.query"
@@ -34,24 +35,20 @@ local function while_loading(name)
   end
 end
 
-local function position_of_caller(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
-end
-
 --- `mill.entity "lead" { … }`: a declaration with a name and a table. Where it stands is asked while its name is read:
---- by the time the table comes, `return mill.entity …` has left no frame of the file behind.
+--- by the time the table comes, `return mill.entity …` has left no frame of the file behind. What is wrong in it is
+--- told with the line of the field, row or grant, as far as the framework knows it.
 local function declaration(kind, declare)
   return function(name)
     while_loading("mill." .. kind)
-    local where = position_of_caller(2)
+    local where = places.caller() or "?"
     return function(spec)
       if type(spec) ~= "table" then
         error(("%s: mill.%s %s: a table is needed"):format(where, kind, tostring(name)), 0)
       end
-      local ok, fault = pcall(declare, name, spec, where)
+      local ok, fault = pcall(places.within, where, declare, name, spec, where)
       if not ok then
-        error(("%s: %s"):format(where, tostring(fault)), 0)
+        error(tostring(fault), 0)
       end
       return spec
     end
@@ -254,7 +251,7 @@ function api.for_plugin(plugin, source)
 
   mill.entity = declaration("entity", function(name, spec, where) registry.declare(name, spec, plugin.name, where) end)
   mill.extend = declaration("extend", function(name, spec, where) registry.extend(name, spec, plugin.name, where) end)
-  mill.lifecycle = declaration("lifecycle", function(name, spec) registry.lifecycle(name, spec, plugin.name) end)
+  mill.lifecycle = declaration("lifecycle", function(name, spec, where) registry.lifecycle(name, spec, plugin.name, where) end)
   mill.access = declaration("access", function(name, spec, where) policies.declare(name, spec, plugin.name, where) end)
   mill.rule = declaration("rule", function(name, spec, where) rules.declare(name, spec, plugin, where) end)
   mill.decision = declaration("decision", function(name, spec, where) decisions.declare(name, spec, plugin, source(), where) end)

@@ -10,6 +10,7 @@ local hash = require "core.hash"
 local i18n = require "i18n"
 local id = require "core.id"
 local json = require "core.json"
+local places = require "places"
 local policies = require "access.policies"
 local purity = require "decisions.purity"
 local records = require "entities.records"
@@ -23,6 +24,24 @@ local decisions = { by_name = {} }
 
 local decision_keys = { title = true, hit = true, facts = true, outcome = true, rows = true, decide = true }
 
+-- The Lua expression that says whether a row matches.
+local function compile_row(decision, r, row, width)
+  if type(row) ~= "table" or #row ~= width then
+    error(("decision %s: row %d has %d cells, needed are %d facts and %d outcomes"):format(
+      decision.name, r, type(row) == "table" and #row or 0, #decision.facts, #decision.outcome), 0)
+  end
+  local conditions = {}
+  for f, fact in ipairs(decision.facts) do
+    local expression, fault = tests.compile(row[f], ("facts[%q]"):format(fact.name))
+    if not expression then
+      error(("decision %s: row %d, %s: %q: %s"):format(decision.name, r, fact.name, tostring(row[f]), fault), 0)
+    elseif expression ~= "true" then
+      conditions[#conditions + 1] = expression
+    end
+  end
+  return #conditions > 0 and table.concat(conditions, " and ") or "true"
+end
+
 local function compile_table(decision, spec)
   if spec.hit ~= "first" and spec.hit ~= "unique" then
     error(("decision %s: hit must be \"first\" or \"unique\", not %s"):format(decision.name, tostring(spec.hit)), 0)
@@ -30,20 +49,7 @@ local function compile_table(decision, spec)
   local width = #decision.facts + #decision.outcome
   local lines = { "local facts, matched = ...", "local found" }
   for r, row in ipairs(spec.rows) do
-    if type(row) ~= "table" or #row ~= width then
-      error(("decision %s: row %d has %d cells, needed are %d facts and %d outcomes"):format(
-        decision.name, r, type(row) == "table" and #row or 0, #decision.facts, #decision.outcome), 0)
-    end
-    local conditions = {}
-    for f, fact in ipairs(decision.facts) do
-      local expression, fault = tests.compile(row[f], ("facts[%q]"):format(fact.name))
-      if not expression then
-        error(("decision %s: row %d, %s: %q: %s"):format(decision.name, r, fact.name, tostring(row[f]), fault), 0)
-      elseif expression ~= "true" then
-        conditions[#conditions + 1] = expression
-      end
-    end
-    local condition = #conditions > 0 and table.concat(conditions, " and ") or "true"
+    local condition = places.within(places.item(decision.where, "rows", r), compile_row, decision, r, row, width)
     if spec.hit == "first" then
       lines[#lines + 1] = ("if %s then return %d end"):format(condition, r)
     else
@@ -100,11 +106,12 @@ function decisions.declare(name, spec, plugin, source, where)
     name = name, title = spec.title, plugin = plugin, where = where, facts = {}, outcome = {},
     version = hash.hex(hash.blake2b(source)):sub(1, 16),
   }
-  for _, fact in ipairs(spec.facts or {}) do
+  for i, fact in ipairs(spec.facts or {}) do
+    local place = places.item(where, "facts", i)
     if type(fact[1]) ~= "string" or type(fact.of) ~= "string" then
       error(("decision %s: a fact is { \"name\", of = \"entity.field\" }"):format(name), 0)
     end
-    decision.facts[#decision.facts + 1] = { name = fact[1], of = fact.of, label = fact.label }
+    decision.facts[#decision.facts + 1] = { name = fact[1], of = fact.of, label = fact.label, where = place }
   end
   for _, outcome in ipairs(spec.outcome or {}) do
     decision.outcome[#decision.outcome + 1] = outcome[1]
@@ -130,13 +137,13 @@ local function resolve(decision, fact)
   for i = 2, #path do
     local field = entity and entity.by_name[path[i]]
     if not field or (i < #path and field.type ~= "reference") then
-      error(("%s: decision %s: the fact %s is of %s, which does not exist"):format(decision.where, decision.name, fact.name, fact.of), 0)
+      error(("%s: decision %s: the fact %s is of %s, which does not exist"):format(tostring(fact.where), decision.name, fact.name, fact.of), 0)
     end
     fields[#fields + 1] = { entity = entity, field = field }
     entity = field.type == "reference" and registry.get(field.to) or nil
   end
   if #fields == 0 then
-    error(("%s: decision %s: the fact %s needs of = \"entity.field\""):format(decision.where, decision.name, fact.name), 0)
+    error(("%s: decision %s: the fact %s needs of = \"entity.field\""):format(tostring(fact.where), decision.name, fact.name), 0)
   end
   fact.entity, fact.path = path[1], fields
 end

@@ -9,6 +9,7 @@
 --   { column = "unit", values = { 7 } }, { column = "owner", values = { 3 }, except = { { column = "unit", values = { 7 } } } }
 
 local id = require "core.id"
+local places = require "places"
 local registry = require "entities.registry"
 
 local policies = { grants = {} }
@@ -53,6 +54,37 @@ end
 
 local grant_keys = { role = true, allow = true, where = true, fields = true }
 
+local function make_grant(entity, i, declared)
+  for key in pairs(declared) do
+    if not grant_keys[key] then
+      error(("mill.access %s: grant %d has no property %s"):format(entity.name, i, tostring(key)), 0)
+    end
+  end
+  if type(declared.role) ~= "string" then
+    error(("mill.access %s: grant %d needs a role"):format(entity.name, i), 0)
+  end
+  local grant = { role = declared.role, where = compile_where(entity, declared.where), actions = {} }
+  if declared.allow == "all" then
+    grant.all_actions = true
+  elseif type(declared.allow) == "table" then
+    for _, action in ipairs(declared.allow) do
+      grant.actions[action] = true
+    end
+  else
+    error(("mill.access %s: grant %d needs allow, a list of actions or \"all\""):format(entity.name, i), 0)
+  end
+  if declared.fields then
+    grant.fields = { id = true, version = true }
+    for _, field in ipairs(declared.fields) do
+      if not entity.by_name[field] then
+        error(("mill.access %s: grant %d names the unknown field %s"):format(entity.name, i, tostring(field)), 0)
+      end
+      grant.fields[field] = true
+    end
+  end
+  return grant
+end
+
 --- Declares the grants of an entity; several plugins may each add some.
 ---@param where string file and line of the declaration
 function policies.declare(entity_name, spec, plugin, where)
@@ -60,33 +92,9 @@ function policies.declare(entity_name, spec, plugin, where)
   local list = policies.grants[entity_name] or {}
   policies.grants[entity_name] = list
   for i, declared in ipairs(spec) do
-    for key in pairs(declared) do
-      if not grant_keys[key] then
-        error(("mill.access %s: grant %d has no property %s"):format(entity_name, i, tostring(key)), 0)
-      end
-    end
-    if type(declared.role) ~= "string" then
-      error(("mill.access %s: grant %d needs a role"):format(entity_name, i), 0)
-    end
-    local grant = { role = declared.role, plugin = plugin, declared = where, where = compile_where(entity, declared.where), actions = {} }
-    if declared.allow == "all" then
-      grant.all_actions = true
-    elseif type(declared.allow) == "table" then
-      for _, action in ipairs(declared.allow) do
-        grant.actions[action] = true
-      end
-    else
-      error(("mill.access %s: grant %d needs allow, a list of actions or \"all\""):format(entity_name, i), 0)
-    end
-    if declared.fields then
-      grant.fields = { id = true, version = true }
-      for _, field in ipairs(declared.fields) do
-        if not entity.by_name[field] then
-          error(("mill.access %s: grant %d names the unknown field %s"):format(entity_name, i, tostring(field)), 0)
-        end
-        grant.fields[field] = true
-      end
-    end
+    local place = places.item(where, i)
+    local grant = places.within(place, make_grant, entity, i, declared)
+    grant.plugin, grant.declared = plugin, place
     list[#list + 1] = grant
   end
 end
@@ -99,7 +107,7 @@ function policies.finish(has_action)
     for _, grant in ipairs(list) do
       for action in pairs(grant.actions) do
         if not common_actions[action] and not has_action(entity, action) then
-          error(("%s: mill.access %s: there is no action or move %s"):format(grant.declared, entity_name, tostring(action)), 0)
+          error(("%s: mill.access %s: there is no action or move %s"):format(tostring(grant.declared), entity_name, tostring(action)), 0)
         end
       end
     end

@@ -8,6 +8,7 @@
 --   columns                      all columns of its table, in order, without the common ones
 --   unique, index                lists of lists of field names
 
+local places = require "places"
 local types = require "entities.types"
 
 local registry = { list = {}, by_name = {}, lifecycles = {}, extensions = {} }
@@ -75,7 +76,7 @@ local function make_field(entity, declared, plugin, where)
   elseif not types[type_name] or type_name == "id" then
     error(what .. ": there is no field type " .. tostring(type_name), 0)
   end
-  local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin, where = where or plugin }
+  local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin, where = where }
   for key, value in pairs(declared) do
     if math.type(key) ~= "integer" then
       if not field_keys[key] then
@@ -100,6 +101,13 @@ local function make_field(entity, declared, plugin, where)
   field.sum_column = field.kind.sum and name .. field.kind.sum or nil
   entity.fields[#entity.fields + 1] = field
   entity.by_name[name] = field
+end
+
+local function make_fields(entity, declared, plugin, where)
+  for i, field in ipairs(declared or {}) do
+    local place = places.item(where or plugin, "fields", i)
+    places.within(place, make_field, entity, field, plugin, place)
+  end
 end
 
 local entity_keys = {
@@ -130,9 +138,7 @@ function registry.declare(name, spec, plugin, where)
     display = spec.display, key = spec.key, owner = spec.owner, unit = spec.unit, unique = spec.unique or {},
     index = spec.index or {},
   }
-  for _, field in ipairs(spec.fields or {}) do
-    make_field(entity, field, plugin, where)
-  end
+  make_fields(entity, spec.fields, plugin, where)
   registry.list[#registry.list + 1] = entity
   registry.by_name[name] = entity
 end
@@ -145,15 +151,41 @@ function registry.extend(name, spec, plugin, where)
       error(("mill.extend %s: there is no property %s"):format(name, tostring(key)), 0)
     end
   end
-  for _, field in ipairs(spec.fields or {}) do
-    make_field(entity, field, plugin, where)
-  end
+  make_fields(entity, spec.fields, plugin, where)
   table.move(spec.index or {}, 1, #(spec.index or {}), #entity.index + 1, entity.index)
   table.move(spec.unique or {}, 1, #(spec.unique or {}), #entity.unique + 1, entity.unique)
 end
 
+local function check_state(name, what, field, value)
+  if not field.values_by_name[value] then
+    error(("mill.lifecycle %s: %s names the unknown state %s"):format(name, what, tostring(value)), 0)
+  end
+end
+
+local function make_move(entity, lifecycle, name, move)
+  local state = entity.by_name[entity.state]
+  check_name("move of " .. entity.name, name)
+  if reserved_actions[name] then
+    error(("mill.lifecycle %s: the name %s is reserved"):format(entity.name, name), 0)
+  end
+  local from = type(move.from) == "table" and move.from or { move.from }
+  local made = { name = name, from = {}, from_names = from, to = move.to, sets = move.sets or {}, label = move.label }
+  check_state(entity.name, name, state, move.to)
+  for _, one in ipairs(from) do
+    check_state(entity.name, name, state, one)
+    made.from[one] = true
+  end
+  for _, field_name in ipairs(made.sets) do
+    if not entity.by_name[field_name] then
+      error(("mill.lifecycle %s: %s sets the unknown field %s"):format(entity.name, name, tostring(field_name)), 0)
+    end
+  end
+  lifecycle.moves[name] = made
+  lifecycle.move_names[#lifecycle.move_names + 1] = name
+end
+
 --- Declares the lifecycle of an entity: its states and the moves between them.
-function registry.lifecycle(name, spec, plugin)
+function registry.lifecycle(name, spec, plugin, where)
   local entity = registry.by_name[name] or error("mill.lifecycle: there is no entity " .. tostring(name), 0)
   if entity.lifecycle then
     error(("the lifecycle of %s is declared twice: by %s and by %s"):format(name, entity.lifecycle.plugin, plugin), 0)
@@ -166,31 +198,9 @@ function registry.lifecycle(name, spec, plugin)
     end
   end
   local state = entity.state and entity.by_name[entity.state] or error("mill.lifecycle " .. name .. ": the entity has no field of type state", 0)
-  local function check_state(what, value)
-    if not state.values_by_name[value] then
-      error(("mill.lifecycle %s: %s names the unknown state %s"):format(name, what, tostring(value)), 0)
-    end
-  end
-  check_state("initial", spec.initial)
+  check_state(name, "initial", state, spec.initial)
   for move_name, move in pairs(spec.moves or {}) do
-    check_name("move of " .. name, move_name)
-    if reserved_actions[move_name] then
-      error(("mill.lifecycle %s: the name %s is reserved"):format(name, move_name), 0)
-    end
-    local from = type(move.from) == "table" and move.from or { move.from }
-    local made = { name = move_name, from = {}, from_names = from, to = move.to, sets = move.sets or {}, label = move.label }
-    check_state(move_name, move.to)
-    for _, one in ipairs(from) do
-      check_state(move_name, one)
-      made.from[one] = true
-    end
-    for _, field_name in ipairs(made.sets) do
-      if not entity.by_name[field_name] then
-        error(("mill.lifecycle %s: %s sets the unknown field %s"):format(name, move_name, tostring(field_name)), 0)
-      end
-    end
-    lifecycle.moves[move_name] = made
-    lifecycle.move_names[#lifecycle.move_names + 1] = move_name
+    places.within(places.item(where or plugin, "moves", move_name), make_move, entity, lifecycle, move_name, move)
   end
   table.sort(lifecycle.move_names)
   entity.lifecycle = lifecycle
