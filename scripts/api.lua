@@ -29,9 +29,19 @@ function api.close()
   loading = false
 end
 
+--- Runs `f()` as if a generation were being loaded: for tests.
+function api.loading(f)
+  loading = true
+  local ok, fault = pcall(f)
+  loading = false
+  if not ok then
+    error(fault, 0)
+  end
+end
+
 local function while_loading(name)
   if not loading then
-    error(name .. " is a declaration: it stands at the top level of a plugin's file", 3)
+    error(("%s: %s is a declaration: it stands at the top level of a plugin's file"):format(places.caller() or "?", name), 0)
   end
 end
 
@@ -43,6 +53,7 @@ local function declaration(kind, declare)
     while_loading("mill." .. kind)
     local where = places.caller() or "?"
     return function(spec)
+      while_loading("mill." .. kind)
       if type(spec) ~= "table" then
         error(("%s: mill.%s %s: a table is needed"):format(where, kind, tostring(name)), 0)
       end

@@ -1,11 +1,18 @@
 -- tests/scripts/plugins_test.lua: what plugins find, and what they cannot leave behind.
 
+local api = require "api"
 local plugins = require "plugins"
+local policies = require "access.policies"
 local sandbox = require "core.sandbox"
 
 -- Runs text as a file of a plugin.
-local function as_plugin(text)
-  return assert(sandbox.load(text, "@plugins/test/rules.lua", plugins.environment {}))()
+local function as_plugin(text, mill)
+  return assert(sandbox.load(text, "@plugins/test/rules.lua", plugins.environment { mill = mill }))()
+end
+
+-- What a plugin gets, while a generation is loaded or, as in every test, after it.
+local function new_mill()
+  return api.for_plugin({ name = "test", version = "1.0.0", folder = "plugins/test" }, function() return "" end)
 end
 
 test("a plugin cannot keep anything in a library", function()
@@ -25,4 +32,28 @@ end)
 test("a plugin neither seeds chance nor writes functions out as bytes", function()
   expect(as_plugin "return type(math.random) .. type(math.randomseed)"):is "functionnil"
   expect(as_plugin "return type(string.dump) .. type((('').dump))"):is "nilnil"
+end)
+
+local declarations = { "entity", "extend", "lifecycle", "access", "rule", "decision", "action", "page", "mapping" }
+
+test("nothing can be declared after the loading", function()
+  for _, name in ipairs(declarations) do
+    expect(function() as_plugin("mill." .. name .. " 'user' {}", new_mill()) end)
+      :fails("plugins/test/rules.lua:1: mill." .. name .. " is a declaration")
+  end
+end)
+
+test("a declaration that was begun while loading cannot be ended later", function()
+  local kept = {}
+  api.loading(function()
+    for _, name in ipairs(declarations) do
+      kept[name] = new_mill()[name] "user"
+    end
+  end)
+  local grants = #policies.grants.user
+
+  for _, name in ipairs(declarations) do
+    expect(function() kept[name] { { role = "agent", allow = "all" } } end):fails("mill." .. name .. " is a declaration")
+  end
+  expect(#policies.grants.user):is(grants)
 end)
