@@ -66,13 +66,20 @@ local function declaration(kind, declare)
   end
 end
 
+-- What needs a unit of work is not there while a file is loaded.
+local function while_running(name)
+  if loading then
+    error(("%s: mill.%s is for the functions of a file: nothing runs while it is loaded"):format(places.caller() or "?", name), 0)
+  end
+end
+
 local units_ms = { s = 1000, m = 60000, h = 3600000, d = 86400000 }
 
 --- Milliseconds of a duration such as "4h", "30m", "3d".
 local function duration(text)
   local count, unit = tostring(text):match("^(%d+)([smhd])$")
   if not count then
-    error(("%q is no duration; write for example 30m, 4h or 3d"):format(tostring(text)), 3)
+    error(("%s: %q is no duration; write for example 30m, 4h or 3d"):format(places.caller() or "?", tostring(text)), 0)
   end
   return math.tointeger(tonumber(count)) * units_ms[unit]
 end
@@ -83,7 +90,7 @@ local function id_of(entity, record)
   end
   local of = records.entity_of(record)
   if of and of ~= entity then
-    error(("this is a record of %s, not of %s"):format(of.name, entity.name), 3)
+    error(("%s: this is a record of %s, not of %s"):format(places.caller() or "?", of.name, entity.name), 0)
   end
   return record.id
 end
@@ -155,6 +162,7 @@ local function database(after)
       local handle = {}
       for method, run in pairs(methods) do
         handle[method] = function(_, ...)
+          while_running("db")
           return after(entity, method, run(entity, ...))
         end
       end
@@ -202,31 +210,37 @@ local function services(plugin, after)
 
   --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
   function mill.decide(name, record)
+    while_running "decide"
     return decisions.decide(name, record)
   end
 
   --- Takes a seat by a selector (`unit:CODE`, `position:CODE`); returns the position's record, or nil.
   function mill.assign(selector, record)
+    while_running "assign"
     return assignments.assign(selector, record)
   end
 
   --- The time of this unit of work, RFC 3339.
   function mill.now()
+    while_running "now"
     return clock.format(context.current().at)
   end
 
   --- The time that lies a duration ("4h") after now.
   function mill.after(text)
+    while_running "after"
     return clock.format(context.current().at + duration(text))
   end
 
   --- Today's date (UTC).
   function mill.today()
+    while_running "today"
     return clock.today(context.current().at)
   end
 
   --- What made the running code run: kind ("request", "rule", "import"), id, version.
   function mill.cause()
+    while_running "cause"
     local cause = context.current().cause
     return { kind = cause.kind, id = cause.id, version = cause.version }
   end

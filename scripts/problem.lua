@@ -57,11 +57,11 @@ end
 function problem.from_plugin(spec)
   local status = spec.status or 422
   if math.type(status) ~= "integer" or status < 400 or status > 499 then
-    error("mill.problem: status must be a whole number from 400 to 499", 3)
+    error("mill.problem: status must be a whole number from 400 to 499", 2)
   end
   local message = spec.message or spec.title
   if type(message) ~= "table" or not message.en or not message.zh then
-    error("mill.problem: message needs both languages, { en = …, zh = … }", 3)
+    error("mill.problem: message needs both languages, { en = …, zh = … }", 2)
   end
   local self = problem.new(status, status == 403 and "forbidden" or status == 409 and "conflict" or "invalid")
   self.of_plugin = true

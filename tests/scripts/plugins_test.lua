@@ -57,3 +57,22 @@ test("a declaration that was begun while loading cannot be ended later", functio
   end
   expect(#policies.grants.user):is(grants)
 end)
+
+test("what needs a unit of work is refused while a file is loaded, at the file's line", function()
+  api.loading(function()
+    for name, call in pairs {
+      db = "mill.db.lead:find {}", decide = "mill.decide('lead.route', {})", assign = "mill.assign('unit:x')", now = "mill.now()",
+      after = "mill.after '4h'", today = "mill.today()", cause = "mill.cause()",
+    } do
+      expect(function() as_plugin("\n" .. call, new_mill()) end):fails("plugins/test/rules.lua:2: mill." .. name .. " is for")
+    end
+    expect(as_plugin("local leads = mill.db.lead return leads ~= nil", new_mill())):is_true()
+  end)
+end)
+
+test("a problem that is made wrongly is told with its line", function()
+  for _, spec in ipairs { "{ message = 'no' }", "{ message = { en = 'no', zh = '不' }, status = 200 }" } do
+    expect(function() as_plugin("local made = mill.problem " .. spec .. " return made", new_mill()) end)
+      :fails "plugins/test/rules.lua:1: mill.problem"
+  end
+end)
