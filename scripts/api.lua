@@ -280,7 +280,7 @@ function api.for_plugin(plugin, source)
   mill.access = declaration("access", function(name, spec, where) policies.declare(name, spec, plugin.name, where) end)
   mill.rule = declaration("rule", function(name, spec, where) rules.declare(name, spec, plugin, where) end)
   mill.decision = declaration("decision", function(name, spec, where) decisions.declare(name, spec, plugin, source(), where) end)
-  mill.action = declaration("action", function(name, spec) actions.declare(name, spec, plugin) end)
+  mill.action = declaration("action", function(name, spec, where) actions.declare(name, spec, plugin, where) end)
   mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
   mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)
 
