@@ -110,6 +110,13 @@ local function make_fields(entity, declared, plugin, where)
   end
 end
 
+-- Lists of lists of field names, each with its place.
+local function add_lists(made, declared, what, where)
+  for i, names in ipairs(declared or {}) do
+    made[#made + 1] = table.move(names, 1, #names, 1, { where = places.item(where, what, i) })
+  end
+end
+
 local entity_keys = {
   label = true, plural = true, fields = true, display = true, key = true, owner = true, unit = true, unique = true,
   index = true,
@@ -135,9 +142,10 @@ function registry.declare(name, spec, plugin, where)
   check_text(name .. ": label", spec.label)
   local entity = {
     name = name, plugin = plugin, where = where or plugin, label = spec.label, plural = spec.plural or spec.label, fields = {}, by_name = {},
-    display = spec.display, key = spec.key, owner = spec.owner, unit = spec.unit, unique = spec.unique or {},
-    index = spec.index or {},
+    display = spec.display, key = spec.key, owner = spec.owner, unit = spec.unit, unique = {}, index = {},
   }
+  add_lists(entity.unique, spec.unique, "unique", entity.where)
+  add_lists(entity.index, spec.index, "index", entity.where)
   make_fields(entity, spec.fields, plugin, where)
   registry.list[#registry.list + 1] = entity
   registry.by_name[name] = entity
@@ -152,8 +160,8 @@ function registry.extend(name, spec, plugin, where)
     end
   end
   make_fields(entity, spec.fields, plugin, where)
-  table.move(spec.index or {}, 1, #(spec.index or {}), #entity.index + 1, entity.index)
-  table.move(spec.unique or {}, 1, #(spec.unique or {}), #entity.unique + 1, entity.unique)
+  add_lists(entity.unique, spec.unique, "unique", where or plugin)
+  add_lists(entity.index, spec.index, "index", where or plugin)
 end
 
 local function check_state(name, what, field, value)
@@ -206,10 +214,10 @@ function registry.lifecycle(name, spec, plugin, where)
   entity.lifecycle = lifecycle
 end
 
-local function check_fields(entity, what, names)
+local function check_fields(entity, what, names, where)
   for _, name in ipairs(names) do
     if not entity.by_name[name] then
-      error(("%s: entity %s: %s names the unknown field %s"):format(entity.where, entity.name, what, tostring(name)), 0)
+      error(("%s: entity %s: %s names the unknown field %s"):format(tostring(where), entity.name, what, tostring(name)), 0)
     end
   end
 end
@@ -227,15 +235,16 @@ function registry.finish()
     entity.owner = entity.owner or entity.by_name.owner and "owner"
     entity.unit = entity.unit or entity.by_name.unit and "unit"
     if entity.key then
-      check_fields(entity, "key", { entity.key })
-      entity.unique[#entity.unique + 1] = { entity.key }
+      local place = places.item(entity.where, "key")
+      check_fields(entity, "key", { entity.key }, place)
+      entity.unique[#entity.unique + 1] = { entity.key, where = place }
     end
-    check_fields(entity, "display", { entity.display })
+    check_fields(entity, "display", { entity.display }, places.item(entity.where, "display"))
     for _, fields in ipairs(entity.unique) do
-      check_fields(entity, "unique", fields)
+      check_fields(entity, "unique", fields, fields.where)
     end
     for _, fields in ipairs(entity.index) do
-      check_fields(entity, "index", fields)
+      check_fields(entity, "index", fields, fields.where)
     end
     entity.columns = {}
     for _, field in ipairs(entity.fields) do

@@ -104,6 +104,22 @@ test('a field that is added is there after the save, and one whose type changes 
   assert.equal((await admin.post('/api/v1/lead', { name: 'still', budget: 8 })).status, 201);
 });
 
+test('what cannot be unique, since there are doubles, is told with its line and two of them', async () => {
+  const ids = [];
+  for (let i = 0; i < 3; i++) ids.push((await admin.post('/api/v1/contact', { name: 'Li Wei', phone: '1' })).body.data.id);
+
+  const line = await save('plugins/customer/entities.lua', (text) => text.replace(
+    'display = "name",\n  fields = {\n    { "name", "text", required = true, max = 200, label = { en = "Name", zh = "姓名" } },',
+    'display = "name",\n  unique = {\n    { "name", "phone" },\n  },\n'
+    + '  fields = {\n    { "name", "text", required = true, max = 200, label = { en = "Name", zh = "姓名" } },'));
+
+  assert.match(line, /refused.*plugins\/customer\/entities\.lua:26: contact cannot be unique by name, phone: 3 records /);
+  assert.ok(line.includes(`for example ${ids[0]} and ${ids[2]}`), line);
+  assert.doesNotMatch(line, /traceback/);
+  await cp(join(root, 'plugins/customer/entities.lua'), file('plugins/customer/entities.lua'));
+  await new Promise((later) => setTimeout(later, 500));
+});
+
 test('under load no request fails while generations change', async () => {
   await save('plugins/lead/entities.lua', (text) => text.replace('"budget", "text"', '"budget", "integer"')).catch(() => null);
   let over = false;
