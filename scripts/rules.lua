@@ -9,6 +9,7 @@ local context = require "context"
 local log = require "core.log"
 local net = require "entities.net"
 local problem = require "problem"
+local raised = require "raised"
 local records = require "entities.records"
 local registry = require "entities.registry"
 local store = require "core.store"
@@ -95,7 +96,7 @@ local function refuse(rule, fault)
   elseif type(fault) == "table" and fault.store then
     error(fault, 0)
   end
-  error(("rule %s (%s): %s"):format(rule.name, rule.where, tostring(fault)), 0)
+  error(("rule %s (%s): %s"):format(rule.name, rule.where, raised.words(fault)), 0)
 end
 
 local function hold_invariants()
@@ -117,7 +118,7 @@ end
 local function log_failure(rule, change, fault)
   log.log("error", "rule", {
     rule = rule.name, plugin = rule.plugin.name, declared = rule.where, record = change.entity.name .. "/" .. change.after.id,
-    text = tostring(fault), outcome = "undone",
+    text = raised.words(fault), outcome = "undone",
   })
 end
 

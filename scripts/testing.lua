@@ -8,6 +8,7 @@ local http = require "http"
 local json = require "core.json"
 local plugins = require "plugins"
 local problem = require "problem"
+local raised_words = require("raised").words
 local store = require "core.store"
 local task = require "core.task"
 
@@ -145,7 +146,7 @@ local function run_test(one)
   if ok then
     return { name = one.name }
   end
-  local words = type(raised) == "table" and raised.failed and ("%s: %s"):format(raised.where or "?", raised.text) or tostring(raised)
+  local words = type(raised) == "table" and raised.failed and ("%s: %s"):format(raised.where or "?", raised.text) or raised_words(raised)
   return { name = one.name, failure = words }
 end
 

@@ -1,6 +1,7 @@
 -- tests/scripts/rules_test.lua: the order of rules, what a failing reaction does, and what an invariant does.
 
 local context = require "context"
+local log = require "core.log"
 local rules = require "rules"
 
 -- Rules made for one test are taken away after it.
@@ -145,4 +146,34 @@ test("what an invariant met while it ran as the system is not told to the caller
   end)
   expect(answer.status):is(500)
   expect(answer.body.errors):is_nil()
+end)
+
+test("a table that a rule raised is logged by what it holds", function()
+  local logged = {}
+  local saved = log.log
+  log.log = function(_, _, fields) logged[#logged + 1] = fields.text end
+  with_rules({
+    { on = "contact.created", run = function() error { code = 7, list = { "a", true }, deep = { deep = { deep = { 1 } } } } end },
+    { on = "contact.created", run = function() error { store_of = 1 } end },
+  }, function()
+    mill.db.contact:create { name = "x" }
+  end)
+  log.log = saved
+
+  expect(logged):is {
+    '{ code = 7, deep = { deep = { deep = { … } } }, list = { 1 = "a", 2 = true } }', "{ store_of = 1 }",
+  }
+end)
+
+test("a table that an invariant raised is logged with its rule, and where it came from", function()
+  local logged
+  local saved = log.log
+  log.log = function(_, _, fields) logged = fields.text end
+  with_rules({ { on = "lead.created", invariant = true, run = function() error { code = 7 } end } }, function()
+    expect(request("admin", "POST", "/api/v1/lead", { name = "x" }).status):is(500)
+  end)
+  log.log = saved
+
+  expect(logged):has "rule test.rule1 (rules_test.lua:1): { code = 7 }"
+  expect(logged):has "stack traceback"
 end)
