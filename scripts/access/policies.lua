@@ -17,10 +17,10 @@ local policies = { grants = {} }
 -- What each policy operator compares: the default field, and the values that it lets through for the chairs that the
 -- actor has with the grant's role.
 local operators = {
-  own = { field = "owner", values = function(actor, role) return actor:positions_of(role) end },
-  unit = { field = "unit", values = function(actor, role) return actor:units_of(role) end },
-  unit_subtree = { field = "unit", values = function(actor, role) return actor:subtree_of(role) end },
-  partner = { field = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
+  own = { field = "owner", to = "position", values = function(actor, role) return actor:positions_of(role) end },
+  unit = { field = "unit", to = "unit", values = function(actor, role) return actor:units_of(role) end },
+  unit_subtree = { field = "unit", to = "unit", values = function(actor, role) return actor:subtree_of(role) end },
+  partner = { field = "unit", to = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
 }
 
 -- So many values of one column are a branch each, an ordered scan; more are one branch together.
@@ -46,8 +46,10 @@ local function compile_where(entity, where)
     error(("mill.access %s: there is no policy %s; possible are all, own, unit, unit_subtree, partner"):format(entity.name, tostring(operator)), 0)
   end
   field = field or entity[known.field] or entity.by_name[known.field] and known.field
-  if field ~= "id" and not (field and entity.by_name[field] and entity.by_name[field].type == "reference") then
-    error(("mill.access %s: the policy %s needs a reference field, not %s"):format(entity.name, operator, tostring(field)), 0)
+  local to = field == "id" and entity.name or field and entity.by_name[field] and entity.by_name[field].to
+  if to ~= known.to then
+    error(("mill.access %s: the policy %s needs a field that refers to %s, not %s"):format(
+      entity.name, operator, known.to, tostring(field)), 0)
   end
   return { operator = operator, field = field, values = known.values }
 end

@@ -5,9 +5,10 @@
 --   owner, unit                  which fields the policies `own`, `unit` … look at, or nil
 --   key, display                 natural key; the field that names a record
 --   state                        the field of type state, and lifecycle, or nil
---   columns                      all columns of its table, in order, without the common ones
+--   columns                      all columns of its table, in order, without the common ones; by_column says whose they are
 --   unique, index                lists of lists of field names
 
+local i18n = require "i18n"
 local places = require "places"
 local types = require "entities.types"
 
@@ -55,6 +56,78 @@ local field_keys = {
   lower = true, scale = true,
 }
 
+-- Which types a property is for (without an entry: all), and what its value must be.
+local texts = { text = true, long_text = true, email = true, phone = true, url = true }
+local of_types = {
+  max = { text = true, long_text = true, email = true, phone = true, url = true, integer = true },
+  min = { integer = true, money = true }, lower = texts, scale = { decimal = true }, to = { reference = true },
+  values = { choice = true },
+}
+local function whole(value)
+  return math.type(value) == "integer", "a whole number"
+end
+local function yes_or_no(value)
+  return type(value) == "boolean", "true or false"
+end
+local must_be = {
+  required = yes_or_no, lower = yes_or_no, max = whole, min = whole,
+  scale = function(value)
+    return math.type(value) == "integer" and value >= 0 and value <= 18, "a whole number from 0 to 18"
+  end,
+  write = function(value)
+    return value == "system", '"system"'
+  end,
+  values = function(value)
+    return type(value) == "table" and #value > 0, "a list"
+  end,
+}
+
+local function check_property(what, type_name, key, value)
+  if not field_keys[key] then
+    error(("%s: a field has no property %s"):format(what, tostring(key)), 0)
+  elseif of_types[key] and not of_types[key][type_name] then
+    error(("%s: a field of type %s has no %s"):format(what, type_name, key), 0)
+  elseif must_be[key] then
+    local good, needed = must_be[key](value)
+    if not good then
+      error(("%s: %s is %s, not %s"):format(what, key, needed, type(value) == "string" and '"' .. value .. '"' or tostring(value)), 0)
+    end
+  end
+end
+
+-- Whose own record `default = "actor"` gives.
+local actors_own = { position = true, unit = true, user = true }
+
+-- Whether a new record can have the default.
+local function check_default(what, field)
+  local default = field.default
+  if default == nil then
+    return
+  elseif field.type == "state" then
+    error(what .. ": a state has no default; mill.lifecycle says which one is the initial", 0)
+  elseif default == "actor" or field.type == "reference" then
+    if not (default == "actor" and actors_own[field.to]) then
+      error(what .. ': default = "actor" is for references to position, unit or user, and they have no other', 0)
+    end
+    return
+  end
+  local read = table.pack(field.kind.read(field, default))
+  if read[1] == nil then
+    error(("%s: the default cannot be: %s"):format(what, i18n.text(table.unpack(read[2])).en), 0)
+  end
+end
+
+-- Two fields must not mean one column: money has several.
+local function take_columns(what, entity, field)
+  for _, column in ipairs(field.columns) do
+    local other = entity.by_column[column.name]
+    if other then
+      error(("%s: its column %s is one of the field %s (%s); give it another name"):format(what, column.name, other.name, other.type), 0)
+    end
+    entity.by_column[column.name] = field
+  end
+end
+
 local function make_values(what, field, values)
   field.values_by_name, field.value_names, field.values = {}, {}, values
   for _, value in ipairs(values) do
@@ -79,9 +152,7 @@ local function make_field(entity, declared, plugin, where)
   local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin, where = where }
   for key, value in pairs(declared) do
     if math.type(key) ~= "integer" then
-      if not field_keys[key] then
-        error(("%s: a field has no property %s"):format(what, tostring(key)), 0)
-      end
+      check_property(what, type_name, key, value)
       field[key] = value
     end
   end
@@ -99,6 +170,8 @@ local function make_field(entity, declared, plugin, where)
   end
   field.sort_column = field.kind.sort and name .. field.kind.sort or nil
   field.sum_column = field.kind.sum and name .. field.kind.sum or nil
+  check_default(what, field)
+  take_columns(what, entity, field)
   entity.fields[#entity.fields + 1] = field
   entity.by_name[name] = field
 end
@@ -129,7 +202,7 @@ local entity_keys = {
 ---@param where string file and line of the declaration
 function registry.declare(name, spec, plugin, where)
   check_name("entity", name)
-  if reserved_entities[name] then
+  if reserved_entities[name] or name:find("^sqlite_") then
     error(name .. ": this name is reserved", 0)
   elseif registry.by_name[name] then
     error(("entity %s is declared twice: by %s and by %s"):format(name, registry.by_name[name].plugin, plugin), 0)
@@ -141,7 +214,7 @@ function registry.declare(name, spec, plugin, where)
   end
   check_text(name .. ": label", spec.label)
   local entity = {
-    name = name, plugin = plugin, where = where or plugin, label = spec.label, plural = spec.plural or spec.label, fields = {}, by_name = {},
+    name = name, plugin = plugin, where = where or plugin, label = spec.label, plural = spec.plural or spec.label, fields = {}, by_name = {}, by_column = {},
     display = spec.display, key = spec.key, owner = spec.owner, unit = spec.unit, unique = {}, index = {},
   }
   add_lists(entity.unique, spec.unique, "unique", entity.where)
@@ -222,6 +295,19 @@ local function check_fields(entity, what, names, where)
   end
 end
 
+-- The field that policies look at: the one that is declared, or the one of that name if it can be it.
+local function policy_field(entity, what, to)
+  local name = entity[what] or what
+  local field = entity.by_name[name]
+  if field and field.type == "reference" and field.to == to then
+    return name
+  elseif entity[what] then
+    error(("%s: entity %s: %s must be a field that refers to %s, not %s"):format(
+      tostring(places.item(entity.where, what)), entity.name, what, to, tostring(name)), 0)
+  end
+  return nil
+end
+
 --- Checks what can only be checked when all plugins are loaded, and fills in the defaults.
 function registry.finish()
   for _, entity in ipairs(registry.list) do
@@ -232,8 +318,8 @@ function registry.finish()
         error(("%s: %s.%s is a state, but there is no mill.lifecycle %q"):format(field.where, entity.name, field.name, entity.name), 0)
       end
     end
-    entity.owner = entity.owner or entity.by_name.owner and "owner"
-    entity.unit = entity.unit or entity.by_name.unit and "unit"
+    entity.owner = policy_field(entity, "owner", "position")
+    entity.unit = policy_field(entity, "unit", "unit")
     if entity.key then
       local place = places.item(entity.where, "key")
       check_fields(entity, "key", { entity.key }, place)

@@ -107,3 +107,49 @@ test('a fault is told with the line of the field, move, grant, fact or row in wh
       'plugins/probe/decisions/way.lua:5: decision probe.way: row 1, score: ">> 80": expected'],
   ]);
 });
+
+test('a field that could never be right is refused', async () => {
+  const wrong = (field, told) => [field, { 'entities.lua': entity(`${field} ${label} },`) }, `plugins/probe/entities.lua:3: probe.size: ${told}`];
+
+  await tells([
+    wrong('{ "size", "text", max = "100",', 'max is a whole number, not "100"'),
+    wrong('{ "size", "text", min = 1,', 'a field of type text has no min'),
+    wrong('{ "size", "boolean", max = 1,', 'a field of type boolean has no max'),
+    wrong('{ "size", "integer", min = 0.5,', 'min is a whole number, not 0.5'),
+    wrong('{ "size", "integer", lower = true,', 'a field of type integer has no lower'),
+    wrong('{ "size", "decimal", scale = 40,', 'scale is a whole number from 0 to 18, not 40'),
+    wrong('{ "size", "integer", required = "yes",', 'required is true or false, not "yes"'),
+    wrong('{ "size", "integer", write = "rules",', 'write is "system", not "rules"'),
+    wrong('{ "size", "integer", default = "zero",', 'the default cannot be: a whole number'),
+    wrong('{ "size", "integer", max = 3, default = 4,', 'the default cannot be: at most 3'),
+    wrong('{ "size", "date", default = "today",', 'the default cannot be: a date such as'),
+    wrong('{ "size", "choice", values = { { "a", en = "A", zh = "A" } }, default = "b",', 'the default cannot be: one of a'),
+    wrong('{ "size", "text", default = "actor",', 'default = "actor" is for references'),
+    wrong('{ "size", "reference", to = "customer", default = "actor",', 'default = "actor" is for references'),
+    wrong('{ "size", "reference", to = "unit", default = "x",', 'default = "actor" is for references'),
+    wrong('{ "size", "state", default = "x",', 'a state has no default'),
+  ]);
+});
+
+test('a policy looks at a field that says whose a record is', async () => {
+  const named = (what, to) => [what, { 'entities.lua': entity(`{ "size", "reference", to = "${to}", ${label} },`, `\n${what} = "size",`) },
+    `plugins/probe/entities.lua:5: entity probe: ${what} must be a field that refers to`];
+  const granted = (where) => [where, { 'access.lua': `mill.access "lead" {\n  { role = "agent", allow = { "read" }, where = ${where} },\n}\n` },
+    'plugins/probe/access.lua:2: mill.access lead: the policy'];
+
+  await tells([
+    named('owner', 'customer'), named('unit', 'position'),
+    granted('{ own = "unit" }'), granted('{ unit = "owner" }'), granted('{ unit_subtree = "id" }'), granted('{ partner = "product" }'),
+  ]);
+});
+
+test('what would collide in the store is refused', async () => {
+  await tells([
+    ['money and another field', { 'entities.lua': entity(`{ "size", "money", ${label} },\n    { "size_base", "integer", ${label} },`) },
+      'plugins/probe/entities.lua:4: probe.size_base: its column size_base is one of the field size (money)'],
+    ['another field and money', { 'entities.lua': entity(`{ "size_base", "integer", ${label} },\n    { "size", "money", ${label} },`) },
+      'plugins/probe/entities.lua:4: probe.size: its column size_base is one of the field size_base (integer)'],
+    ['a table of SQLite', { 'entities.lua': entity('').replace('"probe"', '"sqlite_x"') },
+      'plugins/probe/entities.lua:1: sqlite_x: this name is reserved'],
+  ]);
+});
