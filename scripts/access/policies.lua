@@ -116,6 +116,25 @@ function policies.finish(has_action)
   end
 end
 
+--- The grants whose role is not among those that exist, one for each role, in the order of their names.
+---@param roles table<string, true>
+---@return table[]
+function policies.of_unknown_roles(roles)
+  local found, seen = {}, {}
+  for _, list in pairs(policies.grants) do
+    for _, grant in ipairs(list) do
+      if not roles[grant.role] and not seen[grant.role] then
+        seen[grant.role] = true
+        found[#found + 1] = grant
+      end
+    end
+  end
+  table.sort(found, function(a, b)
+    return a.role < b.role
+  end)
+  return found
+end
+
 local function shows(grant, fields)
   for _, field in ipairs(fields or {}) do
     if grant.fields and not grant.fields[field] then

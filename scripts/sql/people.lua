@@ -40,6 +40,8 @@ people.by_code = {
   position = "SELECT id FROM position WHERE code = ?",
 }
 
+people.roles = "SELECT code FROM role WHERE archived_at IS NULL"
+
 people.add_token = [[INSERT INTO token (token_hash, "user", name, created_at, expires_at) VALUES (?, ?, ?, ?, ?)]]
 
 --- A unit and all below it. Parameter: unit.
