@@ -1,4 +1,4 @@
-// tests/http/check.test.mjs: what `tidemill check` finds wrong in a plugin, and with which words.
+// tests/http/check.test.mjs: what `tidemill check` finds wrong in a plugin, and with which words; and what `tidemill test` says.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -25,17 +25,19 @@ after(() => rm(home, { recursive: true, force: true }));
 
 const manifest = 'return { name = "probe", version = "1.0.0", api = 1, needs = { lead = "^1.0", customer = "^1.0" } }\n';
 
-// What check says of a plugin with these files: "good: …", or what is wrong.
-async function check(files) {
+// What a command says of a plugin with these files.
+async function told_by(command, files) {
   await rm(folder(), { recursive: true, force: true });
   for (const [name, text] of Object.entries({ 'plugin.lua': manifest, ...files })) {
     const path = join(folder(), name);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
   }
-  const ended = await run(tidemill, ['check', '--config', join(home, 'config/tidemill.lua')]).catch((error) => error);
-  return ended.stderr.trim();
+  return run(tidemill, [...command, '--config', join(home, 'config/tidemill.lua')]).catch((error) => error);
 }
+
+// "good: …", or what is wrong.
+const check = async (files) => (await told_by(['check'], files)).stderr.trim();
 
 const label = 'label = { en = "x", zh = "x" }';
 
@@ -152,4 +154,31 @@ test('what would collide in the store is refused', async () => {
     ['a table of SQLite', { 'entities.lua': entity('').replace('"probe"', '"sqlite_x"') },
       'plugins/probe/entities.lua:1: sqlite_x: this name is reserved'],
   ]);
+});
+
+test('a test that gets another status than it expected says why', async () => {
+  const { stdout } = await told_by(['test', 'plugins/probe'], { 'tests/probe_test.lua': `
+test("a partner makes a customer", function()
+  expect(request("partner", "POST", "/api/v1/customer", { name = "x" }).status):is(201)
+end)
+test("a customer without a name", function()
+  expect(request("admin", "POST", "/api/v1/customer", { colour = "red" }).status):is(201)
+end)
+test("another number", function()
+  expect(request("admin", "POST", "/api/v1/customer", {}).status):is(422)
+  expect(403):is(201)
+end)
+` });
+
+  assert.match(stdout, /probe_test\.lua:3: expected 201, got 403: This is not allowed to you\n/);
+  assert.match(stdout, /probe_test\.lua:6: expected 201, got 422: Some values are not right; colour: customer has no field .*; name: a value is needed\n/);
+  assert.match(stdout, /probe_test\.lua:10: expected 201, got 403\n/);
+});
+
+test('tests that nobody has are no success', async () => {
+  const { code, stderr } = await told_by(['test', 'nosuch'], {});
+
+  assert.equal(code, 1);
+  assert.match(stderr, /there is no file with tests whose path holds "nosuch"/);
+  assert.doesNotMatch(stderr, /traceback/);
 });
