@@ -39,7 +39,8 @@ function assignments.assign(selector, subject)
   end
   store.run(people_sql.add_assignment, id.new(), ctx.at, txn, selector, position, entity and entity.name,
     entity and id.open(subject.id), json.encode { candidates = #seats, seats = figures })
-  return position and records.load(registry.get "position", position) or nil
+  local entity_of_seats = registry.get "position"
+  return position and records.copy(entity_of_seats, records.load(entity_of_seats, position)) or nil
 end
 
 return assignments
