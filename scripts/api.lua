@@ -5,6 +5,7 @@ local assignments = require "assignments"
 local clock = require "core.clock"
 local context = require "context"
 local decisions = require "decisions"
+local i18n = require "i18n"
 local imports = require "imports"
 local json = require "core.json"
 local log = require "core.log"
@@ -100,18 +101,63 @@ local function shown(entity, whole)
   return records.masked(entity, whole, policies.visible(entity, context.current().actor, whole))
 end
 
-local function conditions_of(where)
+-- What somebody asked wrongly of mill.db, with the plugin's line.
+local function wrong(entity, method, format, ...)
+  error(("%s: mill.db.%s:%s: %s"):format(places.caller() or "?", entity.name, method, format:format(...)), 0)
+end
+
+-- What a record is compared with: a record stands for its id.
+local function compared(entity, method, key, value)
+  if type(value) == "table" and records.entity_of(value) then
+    return value.id
+  elseif type(value) == "table" or type(value) == "function" or value == json.null then
+    wrong(entity, method, "where %s: a value, a record, mill.null or, for .in, a list is needed", key)
+  end
+  return value
+end
+
+-- One condition of scripts/entities/query.lua. mill.null asks for what is empty, or with .ne for what is not.
+local function condition_of(entity, method, key, value)
+  local field, operator = tostring(key):match("^([%l%d_]+)%.(%l+)$")
+  field, operator = field or tostring(key), operator or "eq"
+  if value == json.null and (operator == "eq" or operator == "ne") then
+    return { field = field, operator = "null", text = tostring(operator == "eq") }
+  elseif operator == "in" and type(value) == "table" and not records.entity_of(value) then
+    local values = {}
+    for i, one in ipairs(value) do
+      values[i] = compared(entity, method, key, one)
+    end
+    return { field = field, operator = operator, values = values }
+  end
+  value = compared(entity, method, key, value)
+  local in_words = operator == "in" or operator == "null" or operator == "has"
+  return { field = field, operator = operator, text = in_words and tostring(value) or value }
+end
+
+local function conditions_of(entity, method, where)
+  if type(where or {}) ~= "table" then
+    wrong(entity, method, "where must be a table, such as { score = 80 }")
+  end
   local conditions = {}
   for key, value in pairs(where or {}) do
-    local field, operator = tostring(key):match("^([%l%d_]+)%.(%l+)$")
-    conditions[#conditions + 1] = {
-      field = field or key, operator = operator or "eq", text = type(value) == "table" and value.id or tostring(value),
-    }
+    conditions[#conditions + 1] = condition_of(entity, method, key, value)
   end
   table.sort(conditions, function(a, b)
     return a.field .. a.operator < b.field .. b.operator
   end)
   return conditions
+end
+
+-- What is wrong with a question was asked by the plugin, and by no caller.
+local function ask(entity, method, where, sort, limit)
+  local ok, found = pcall(query.records, entity, conditions_of(entity, method, where), sort, limit)
+  if ok then
+    return found
+  elseif problem.is(found) and found.status == 400 then
+    local fault = found.errors[1]
+    wrong(entity, method, "%s%s", fault.field and fault.field .. ": " or "", i18n.say(fault.message, "en"))
+  end
+  error(found, 0)
 end
 
 local methods = {}
@@ -123,13 +169,19 @@ end
 
 --- The first record whose fields equal these, or nil.
 function methods.find(entity, where)
-  return query.records(entity, conditions_of(where), nil, 1)[1]
+  return ask(entity, "find", where, nil, 1)[1]
 end
 
 --- Records: `{ where = { ["score.ge"] = 80 }, sort = "-score", limit = 50 }`; at most 1,000.
 function methods.list(entity, spec)
   spec = spec or {}
-  return query.records(entity, conditions_of(spec.where), spec.sort, math.min(spec.limit or 50, 1000))
+  local limit = spec.limit or 50
+  if math.type(limit) ~= "integer" or limit < 0 then
+    wrong(entity, "list", "limit must be a whole number")
+  elseif spec.sort ~= nil and type(spec.sort) ~= "string" then
+    wrong(entity, "list", "sort must be a text, such as \"-score,name\"")
+  end
+  return ask(entity, "list", spec.where, spec.sort, math.min(limit, 1000))
 end
 
 function methods.create(entity, input)

@@ -49,10 +49,18 @@ local function refuse(name, code, values)
   problem.raise(400, { problem.fault(name, code, values) })
 end
 
+local function split(text)
+  local names = {}
+  for name in (text .. ","):gmatch("([^,]*),") do
+    names[#names + 1] = name
+  end
+  return names
+end
+
 -- A value to compare with; for money the base amount.
 local function comparable(field, parameter, text)
   local value = text
-  if field.kind.from_text then
+  if field.kind.from_text and type(text) == "string" then
     value = field.kind.from_text(field, text)
   end
   local read = table.pack(field.kind.read(field, value))
@@ -97,7 +105,7 @@ local function read_condition(entity, actor, condition, used)
     value = condition.text == "true"
   elseif condition.operator == "in" then
     value = {}
-    for one in (condition.text .. ","):gmatch("([^,]*),") do
+    for _, one in ipairs(condition.values or split(condition.text)) do
       value[#value + 1] = comparable(field, parameter, one)
     end
     if #value > 200 then
@@ -177,14 +185,6 @@ local function make_cursor(made, row, sort, scope)
     plain[tostring(i)] = value == nil and json.null or value
   end
   return hash.seal(json.encode(plain), scope)
-end
-
-local function split(text)
-  local names = {}
-  for name in (text .. ","):gmatch("([^,]*),") do
-    names[#names + 1] = name
-  end
-  return names
 end
 
 local function read_fields(entity, actor, text)

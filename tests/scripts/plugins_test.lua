@@ -76,3 +76,55 @@ test("a problem that is made wrongly is told with its line", function()
       :fails "plugins/test/rules.lua:1: mill.problem"
   end
 end)
+
+local function new_leads()
+  local made = { mill.db.lead:create { name = "a, b", stage = "accepted", score = 1 } }
+  made[2] = mill.db.lead:create { name = "b", stage = "accepted", score = 2, product = mill.db.product:find {} }
+  made[3] = mill.db.lead:create { name = "c", stage = "accepted", score = 3, product = mill.db.product:find {} }
+  return made
+end
+
+local function names(where)
+  local found = {}
+  for i, lead in ipairs(mill.db.lead:list { where = where, sort = "name" }) do
+    found[i] = lead.name
+  end
+  return table.concat(found, "; ")
+end
+
+test("where takes lists, null, records, numbers and amounts", function()
+  new_leads()
+  local product = mill.db.product:find { name = "GTX Pro" }
+
+  expect(names { ["score.in"] = { 1, 3 } }):is "a, b; c"
+  expect(names { ["score.in"] = "1,3" }):is "a, b; c"
+  expect(names { ["name.in"] = { "a, b", "c" } }):is "a, b; c"
+  expect(names { ["score.in"] = {} }):is ""
+  expect(names { product = mill.null, ["score.gt"] = 0 }):is "a, b"
+  expect(names { ["product.ne"] = mill.null }):is "b; c"
+  expect(names { ["product.null"] = true, ["score.ge"] = 1 }):is "a, b"
+  expect(names { ["product.in"] = { mill.db.product:find {} } }):is "b; c"
+  expect(names { ["name.has"] = "," }):is "a, b"
+  expect(mill.db.product:find({ list_price = product.list_price }).id):is(product.id)
+end)
+
+test("a bad where is an error that names the plugin's line, and no problem of the caller", function()
+  local wrong = {
+    ["{ where = { colour = 1 } }"] = "colour: there is no field or option colour",
+    ["{ where = { ['score.has'] = 1 } }"] = "score.has: there is no operator",
+    ["{ where = { score = 'x' } }"] = "score: a whole number",
+    ["{ where = { score = { 1 } } }"] = "where score: a value, a record",
+    ["{ where = { ['score.in'] = { {} } } }"] = "where score.in: a value, a record",
+    ["{ where = { ['score.ge'] = mill.null } }"] = "where score.ge: a value, a record",
+    ["{ where = 5 }"] = "where must be a table",
+    ["{ sort = 'colour' }"] = "sort: cannot sort by colour",
+    ["{ sort = 5 }"] = "sort must be a text",
+    ["{ limit = '5' }"] = "limit must be a whole number",
+  }
+  for question, words in pairs(wrong) do
+    expect(function() as_plugin("local x = mill.db.lead:list " .. question .. " return x", new_mill()) end)
+      :fails("plugins/test/rules.lua:1: mill.db.lead:list: " .. words)
+  end
+  expect(function() as_plugin("\nlocal x = mill.db.lead:find { colour = 1 } return x", new_mill()) end)
+    :fails "plugins/test/rules.lua:2: mill.db.lead:find: colour: there is no field"
+end)
