@@ -1,11 +1,13 @@
 -- scripts/api.lua: `mill`, the one object that a plugin gets. What is not here, a plugin cannot do.
 
 local actions = require "actions"
+local actor = require "people.actor"
 local assignments = require "assignments"
 local clock = require "core.clock"
 local context = require "context"
 local decisions = require "decisions"
 local i18n = require "i18n"
+local id = require "core.id"
 local imports = require "imports"
 local json = require "core.json"
 local log = require "core.log"
@@ -200,22 +202,63 @@ function methods.move(entity, record, move, input)
   return shown(entity, (records.move(entity, id_of(entity, record), move, input)))
 end
 
---- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies. `after(entity, record)`
---- has a look at what a method returns.
-local function database(after)
-  local db = {}
-  return setmetatable(db, {
+-- Whom `mill.db:as(who)` names, if the running code may act as that. Asked at each call: what was given to code that
+-- ran as the system may be kept, and used by a request.
+local function acting(plugin, who)
+  local running = context.current().actor
+  local free = running and running.system or plugin.elevates
+  local inner = who ~= "system" and id.open(who)
+  if who == "system" and free then
+    return context.system
+  elseif inner and running and running.user == inner then
+    return running
+  elseif inner and free then
+    return actor.by_user(inner) or error(("%s: mill.db:as: there is no such user"):format(places.caller() or "?"), 0)
+  end
+  error(("%s: mill.db:as: only the system acts as somebody else, and plugins with permissions = { \"elevate\" }; %s has not"):format(
+    places.caller() or "?", plugin.name), 0)
+end
+
+local function user_of(who)
+  local of = records.entity_of(who)
+  local sealed = of and of.name == "user" and who.id or type(who) == "string" and who
+  if sealed and (sealed == "system" or id.open(sealed)) then
+    return sealed
+  end
+  error(("%s: mill.db:as needs a user's record or id, or \"system\""):format(places.caller() or "?"), 0)
+end
+
+--- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies, or as whom `who` names.
+--- `after(entity, record)` has a look at what a method returns.
+local function database(plugin, after, who)
+  local function call(run, ...)
+    while_running("db")
+    if who then
+      return context.as(acting(plugin, who), nil, run, ...)
+    end
+    return run(...)
+  end
+  local function as(_, user)
+    while_running("db")
+    return database(plugin, after, user_of(user))
+  end
+  return setmetatable({}, {
     __metatable = false,
     __newindex = function()
       error("mill.db cannot be changed", 2)
     end,
     __index = function(_, name)
+      if name == "as" then
+        return as
+      end
       local entity = registry.get(name) or error(("mill.db: there is no entity %s"):format(tostring(name)), 2)
       local handle = {}
       for method, run in pairs(methods) do
-        handle[method] = function(_, ...)
-          while_running("db")
+        local function run_and_look(...)
           return after(entity, method, run(entity, ...))
+        end
+        handle[method] = function(_, ...)
+          return call(run_and_look, ...)
         end
       end
       return handle
@@ -258,7 +301,7 @@ end
 local function services(plugin, after)
   local mill = {}
 
-  mill.db = database(after)
+  mill.db = database(plugin, after)
 
   --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
   function mill.decide(name, record)

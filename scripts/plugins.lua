@@ -9,7 +9,10 @@ local plugins = { list = {}, by_name = {} }
 
 local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua", "pages.lua", "access.lua", "import/" }
 
-local manifest_keys = { name = true, version = true, api = true, title = true, needs = true }
+local manifest_keys = { name = true, version = true, api = true, title = true, needs = true, permissions = true }
+-- What a plugin may ask for beyond the rest: acting as somebody else than the caller.
+local known_permissions = { elevate = true }
+
 -- What only the manifest of a client pack may say.
 local pack_keys = { settings = true, demo_logins = true, seed = true, welcome = true }
 
@@ -85,6 +88,23 @@ local function check_keys(manifest, path, is_pack)
   end
 end
 
+local function check_permissions(manifest, path)
+  if type(manifest.permissions or {}) ~= "table" then
+    error(path .. ": permissions is a list, such as { \"elevate\" }", 0)
+  end
+  for _, permission in ipairs(manifest.permissions or {}) do
+    if not known_permissions[permission] then
+      local names = {}
+      for name in pairs(known_permissions) do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      error(("%s: there is no permission %s; there are: %s"):format(path, tostring(permission), table.concat(names, ", ")), 0)
+    end
+    manifest.elevates = manifest.elevates or permission == "elevate"
+  end
+end
+
 local function read_manifest(path, folder, is_pack)
   local manifest = run_file(path, environment {})
   if type(manifest) ~= "table" then
@@ -99,6 +119,7 @@ local function read_manifest(path, folder, is_pack)
   elseif type(manifest.version) ~= "string" or not manifest.version:find("^%d+%.%d+%.%d+$") then
     error(("%s: version must be such as \"1.2.0\", not %s"):format(path, tostring(manifest.version)), 0)
   end
+  check_permissions(manifest, path)
   manifest.folder, manifest.path = folder, path
   return manifest
 end

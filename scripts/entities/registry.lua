@@ -21,7 +21,7 @@ end
 local reserved_actions = { history = true, timeline = true, decisions = true, access = true, erase = true }
 local reserved_entities = {
   session = true, meta = true, events = true, job = true, generation = true, change = true, tenant = true,
-  token = true, sign_in_link = true, decision = true, assignment = true, assignment_seat = true, catalogue = true,
+  token = true, sign_in_link = true, decision = true, assignment = true, assignment_seat = true, catalogue = true, as = true,
 }
 local operators = { ne = true, lt = true, le = true, gt = true, ge = true, ["in"] = true, has = true, null = true }
 

@@ -95,6 +95,16 @@ function Records:archive(record) end
 ---@return mill.Record
 function Records:move(record, move, fields) end
 
+---The records of all entities: `mill.db.lead:create { … }`.
+---@class mill.Db
+---@field [string] mill.Records
+local Db = {}
+
+---The same with the rights of another: a user, or "system".
+---@param user mill.Id|mill.Record|"system"
+---@return mill.Db
+function Db:as(user) end
+
 ---What plugin.lua returns.
 ---@class mill.Manifest
 ---@field name string the folder's name
@@ -102,6 +112,7 @@ function Records:move(record, move, fields) end
 ---@field api integer 1
 ---@field title? mill.Text
 ---@field needs? table<string, string> plugin → version, such as "^1.2"
+---@field permissions? string[] `{ "elevate" }`: its actions may act as others than the caller
 
 ---What pack.lua of a client pack returns.
 ---@class mill.Pack: mill.Manifest
@@ -206,7 +217,7 @@ function Records:move(record, move, fields) end
 ---@field version? string
 
 ---@class mill
----@field db table<string, mill.Records> `mill.db.lead:create { … }`
+---@field db mill.Db `mill.db.lead:create { … }`
 ---@field null mill.Null clears a field
 mill = {}
 

@@ -182,3 +182,12 @@ test('tests that nobody has are no success', async () => {
   assert.match(stderr, /there is no file with tests whose path holds "nosuch"/);
   assert.doesNotMatch(stderr, /traceback/);
 });
+
+test('a permission that there is none of is refused, and so is an entity that mill.db could not name', async () => {
+  await tells([
+    ['a permission', { 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "fly" }') },
+      'plugins/probe/plugin.lua: there is no permission fly; there are: elevate'],
+    ['an entity', { 'entities.lua': entity('').replace('"probe"', '"as"') }, 'as: this name is reserved'],
+  ]);
+  assert.match(await check({ 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "elevate" }') }), /^good/);
+});

@@ -128,3 +128,59 @@ test("a bad where is an error that names the plugin's line, and no problem of th
   expect(function() as_plugin("\nlocal x = mill.db.lead:find { colour = 1 } return x", new_mill()) end)
     :fails "plugins/test/rules.lua:2: mill.db.lead:find: colour: there is no field"
 end)
+
+local function user(login)
+  return mill.db.user:find { login = login }
+end
+
+-- Runs text as an action of a plugin would run, for a caller.
+local function as_action(login, text, plugin)
+  local own = api.for_plugin(plugin or { name = "test", version = "1.0.0", folder = "plugins/test" }, function() return "" end)
+  return as(login, function() return as_plugin(text, own) end)
+end
+
+local elevated = { name = "test", version = "1.0.0", folder = "plugins/test", elevates = true }
+
+test("mill.db:as narrows what the system sees and does to the rights of a user", function()
+  local anna, lead = user "anna.snelling", mill.db.lead:create { name = "x", region = "east", score = 85 }
+
+  for _, given in ipairs { anna, anna.id } do
+    local hers = mill.db:as(given)
+    expect(hers.lead:get(lead.id)):is_nil()
+    expect(hers.unit:find({ code = "central" }).kind):is_nil()
+    expect(function() hers.product:update(hers.product:find {}, { name = "y" }) end):fails(403)
+  end
+  expect(mill.db.lead:get(lead.id).name):is "x"
+  expect(mill.db:as("system").lead:get(lead.id).name):is "x"
+end)
+
+test("an action acts as its caller, and as another only with the permission to elevate", function()
+  local hq = user("hq").id
+  local own, other = user("anna.snelling").id, ("local db = mill.db:as('%s') return #db.unit:list { where = { kind = 'region' } }"):format(hq)
+
+  expect(as_action("anna.snelling", ("return mill.db:as('%s').user:get('%s').name"):format(own, own))):is "Anna Snelling"
+  expect(function() as_action("anna.snelling", other) end):fails "plugins/test/rules.lua:1: mill.db:as: only the system"
+  expect(function() as_action("anna.snelling", "local x = mill.db:as('system').unit:find {} return x") end):fails "elevate"
+  expect(as_action("anna.snelling", other, elevated)):is(3)
+  expect(as_action("anna.snelling", "return mill.db:as('system').unit:find({ code = 'west' }).kind", elevated)):is "region"
+end)
+
+test("what a rule got from mill.db:as does not lend its rights to an action", function()
+  local own = new_mill()
+  local kept = own.db:as "system"
+
+  expect(kept.unit:find({ code = "west" }).kind):is "region"
+  as("anna.snelling", function()
+    expect(function() kept.unit:find {} end):fails "elevate"
+  end)
+end)
+
+test("mill.db:as takes users that there are, and nothing else", function()
+  for _, who in ipairs { "anna.snelling", 5, mill.db.unit:find {}, {} } do
+    expect(function() return mill.db:as(who) end):fails "a user's record or id"
+  end
+  expect(function() return mill.db:as(mill.db.unit:find({}).id).lead:find {} end):fails "there is no such user"
+  mill.db.user:archive(user "hq")
+  local gone = mill.db.user:find { login = "hq", ["archived_at.null"] = false }
+  expect(function() return mill.db:as(gone).lead:find {} end):fails "there is no such user"
+end)
