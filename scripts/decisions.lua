@@ -153,6 +153,11 @@ function decisions.finish()
   for _, decision in pairs(decisions.by_name) do
     for _, fact in ipairs(decision.facts) do
       resolve(decision, fact)
+      if decision.entity and decision.entity ~= fact.entity then
+        error(("%s: decision %s: the fact %s is of %s, others of %s; a decision is about one record"):format(
+          tostring(fact.where), decision.name, fact.name, fact.entity, decision.entity), 0)
+      end
+      decision.entity = fact.entity
     end
   end
 end
@@ -162,9 +167,25 @@ local function fact_value(value)
   return type(value) == "userdata" and tostring(value) or value
 end
 
--- Follows a fact's path from the subject. Facts are read as the system; what is shown later is masked by the reader.
-local function gather(fact, subject)
-  local record = subject
+-- The record as it stands, with its inner id: what a plugin's copy says of it is not asked.
+local function stored(decision, subject)
+  local entity = records.entity_of(subject)
+  local given = entity and "a record of " .. entity.name or "no record"
+  local inner = entity and type(subject.id) == "string" and id.open(subject.id)
+  if not entity or decision.entity and entity.name ~= decision.entity then
+    error(("decision %s is about a record of %s; what was given is %s"):format(
+      decision.name, decision.entity or "any entity", given), 0)
+  end
+  local record = inner and records.load(entity, inner)
+  if not record then
+    error(("decision %s is about a record of %s; what was given is %s that does not exist"):format(
+      decision.name, decision.entity or "any entity", given), 0)
+  end
+  return entity, record, inner
+end
+
+-- Follows a fact's path from the record. Facts are read as the system; what is shown later is masked by the reader.
+local function gather(fact, record)
   for i, step in ipairs(fact.path) do
     local value = record[step.field.name]
     if value == nil then
@@ -186,22 +207,20 @@ end
 
 --- Decides about a record, and writes down why.
 ---@param name string
----@param subject table the record, whole
+---@param subject table a record; its facts are read from the store
 ---@return table outcome
 function decisions.decide(name, subject)
   local decision = decisions.by_name[name] or error(("there is no decision %s"):format(tostring(name)), 0)
   local ctx = context.current()
   local facts = {}
-  local entity = records.entity_of(subject)
-  context.as(context.system, nil, function()
-    for _, fact in ipairs(decision.facts) do
-      facts[fact.name] = gather(fact, subject)
-    end
-  end)
+  local entity, record, inner = stored(decision, subject)
+  for _, fact in ipairs(decision.facts) do
+    facts[fact.name] = gather(fact, record)
+  end
   local outcome, r = decision.run(facts)
   if store.writes() then
-    store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(), context.txn(ctx), entity and entity.name,
-      entity and id.open(subject.id), json.encode(facts), json.encode(outcome), r, explain(decision, r),
+    store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(), context.txn(ctx), entity.name, inner,
+      json.encode(facts), json.encode(outcome), r, explain(decision, r),
       ctx.cause.kind, ctx.cause.id, generation.hash)
   end
   return outcome

@@ -105,6 +105,8 @@ test('a fault is told with the line of the field, move, grant, fact or row in wh
       'plugins/probe/decisions/way.lua:3: decision probe.way: the fact region is of lead.colour, which does not exist'],
     ['an action', { 'actions.lua': '\nmill.action "lead.accept" { title = { en = "x", zh = "x" }, run = function() end }\n' },
       'plugins/probe/actions.lua:2: action lead.accept has the name of a move'],
+    ['a fact of another entity', { 'decisions/way.lua': decision('{ "-", "-", "x" }').replace('lead.region', 'customer.region') },
+      'plugins/probe/decisions/way.lua:3: decision probe.way: the fact region is of customer, others of lead'],
     ['a row', { 'decisions/way.lua': decision('{ ">> 80", "-", "x" }') },
       'plugins/probe/decisions/way.lua:5: decision probe.way: row 1, score: ">> 80": expected'],
   ]);

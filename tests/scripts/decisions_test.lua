@@ -208,3 +208,31 @@ end)
 test("canonical JSON has sorted keys", function()
   expect(json.encode { b = 1, a = { d = 1, c = 2 } }):is '{"a":{"c":2,"d":1},"b":1}'
 end)
+
+local function decided(lead)
+  return request("hq", "GET", "/api/v1/lead/" .. lead.id .. "/decisions").body.data
+end
+
+test("facts come from the record as it stands, whatever the table says that was given", function()
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85 }
+  lead.score, lead.region = 1, "nowhere"
+
+  mill.decide("lead.route", lead)
+
+  expect(decided(lead)[1].facts):is { score = 85, region = "east", mode = null }
+end)
+
+test("a decision about something else than its record is an error that names both", function()
+  local unit = mill.db.unit:find {}
+  for given, words in pairs {
+    [unit] = "lead.route is about a record of lead; what was given is a record of unit",
+    [{ id = unit.id, score = 99 }] = "lead.route is about a record of lead; what was given is no record",
+  } do
+    expect(function() mill.decide("lead.route", given) end):fails(words)
+  end
+  local lead = mill.db.lead:create { name = "x" }
+  for _, forged in ipairs { unit.id, "nothing", 5 } do
+    lead.id = forged
+    expect(function() mill.decide("lead.route", lead) end):fails "a record of lead that does not exist"
+  end
+end)
