@@ -6,6 +6,7 @@ local assignments = require "assignments"
 local clock = require "core.clock"
 local context = require "context"
 local decisions = require "decisions"
+local duration = require "duration"
 local i18n = require "i18n"
 local id = require "core.id"
 local imports = require "imports"
@@ -76,15 +77,10 @@ local function while_running(name)
   end
 end
 
-local units_ms = { s = 1000, m = 60000, h = 3600000, d = 86400000 }
-
 --- Milliseconds of a duration such as "4h", "30m", "3d".
-local function duration(text)
-  local count, unit = tostring(text):match("^(%d+)([smhd])$")
-  if not count then
-    error(("%s: %q is no duration; write for example 30m, 4h or 3d"):format(places.caller() or "?", tostring(text)), 0)
-  end
-  return math.tointeger(tonumber(count)) * units_ms[unit]
+local function milliseconds(text)
+  return duration.parse(text) or error(("%s: %q is no duration; write for example 30m, 4h or 3d"):format(
+    places.caller() or "?", tostring(text)), 0)
 end
 
 local function id_of(entity, record)
@@ -324,7 +320,7 @@ local function services(plugin, after)
   --- The time that lies a duration ("4h") after now.
   function mill.after(text)
     while_running "after"
-    return clock.format(context.current().at + duration(text))
+    return clock.format(context.current().at + milliseconds(text))
   end
 
   --- Today's date (UTC).

@@ -10,6 +10,7 @@ local hash = require "core.hash"
 local i18n = require "i18n"
 local id = require "core.id"
 local json = require "core.json"
+local outcomes = require "decisions.outcomes"
 local places = require "places"
 local policies = require "access.policies"
 local purity = require "decisions.purity"
@@ -24,7 +25,7 @@ local decisions = { by_name = {} }
 
 local decision_keys = { title = true, hit = true, facts = true, outcome = true, rows = true, decide = true }
 
--- The Lua expression that says whether a row matches.
+-- The Lua expression that says whether a row matches. What the row answers is checked with it.
 local function compile_row(decision, r, row, width)
   if type(row) ~= "table" or #row ~= width then
     error(("decision %s: row %d has %d cells, needed are %d facts and %d outcomes"):format(
@@ -37,6 +38,13 @@ local function compile_row(decision, r, row, width)
       error(("decision %s: row %d, %s: %q: %s"):format(decision.name, r, fact.name, tostring(row[f]), fault), 0)
     elseif expression ~= "true" then
       conditions[#conditions + 1] = expression
+    end
+  end
+  for o, outcome in ipairs(decision.outcome) do
+    local cell = row[#decision.facts + o]
+    local fault = cell ~= "" and outcomes.fault(outcome, cell)
+    if fault then
+      error(("decision %s: row %d, %s: %s"):format(decision.name, r, outcome.name, fault), 0)
     end
   end
   return #conditions > 0 and table.concat(conditions, " and ") or "true"
@@ -61,32 +69,64 @@ local function compile_table(decision, spec)
   local function twice(first, second)
     error(("decision %s: rows %d and %d both match, and hit is \"unique\""):format(decision.name, first, second), 0)
   end
-  decision.rows = spec.rows
+  decision.rows = {}
+  for r, row in ipairs(spec.rows) do
+    decision.rows[r] = table.move(row, 1, width, 1, {}) -- what the plugin does with its own, later, is nothing to us
+  end
   decision.run = function(facts)
     local r = match(facts, twice)
     local outcome = {}
-    for o, name in ipairs(decision.outcome) do
-      local value = r and spec.rows[r][#decision.facts + o]
-      outcome[name] = value ~= "" and value or nil
+    for o, one in ipairs(decision.outcome) do
+      local value = r and decision.rows[r][#decision.facts + o]
+      if value ~= "" then
+        outcome[one.name] = value
+      end
     end
     return outcome, r
   end
 end
 
+-- What a function answered, if it may.
+local function checked(decision, answered)
+  if type(answered) ~= "table" then
+    error(("decision %s must return a table, not %s"):format(decision.name, type(answered)), 0)
+  end
+  local outcome, known = {}, {}
+  for _, one in ipairs(decision.outcome) do
+    local value = answered[one.name]
+    known[one.name] = true
+    if value ~= "" then
+      local fault = outcomes.fault(one, value)
+      if fault then
+        error(("%s: decision %s: %s: %s"):format(decision.where, decision.name, one.name, fault), 0)
+      end
+      outcome[one.name] = value
+    end
+  end
+  for name in pairs(answered) do
+    if not known[name] then
+      error(("%s: decision %s has no outcome %s"):format(decision.where, decision.name,
+        type(name) == "string" and name or "a " .. type(name)), 0)
+    end
+  end
+  return outcome
+end
+
 local function compile_function(decision, spec)
   local decide = purity.seal(decision.name, spec.decide)
   decision.run = function(facts)
-    local outcome = decide(purity.freeze(facts))
-    if type(outcome) ~= "table" then
-      error(("decision %s must return a table, not %s"):format(decision.name, type(outcome)), 0)
-    end
-    return outcome, nil
+    return checked(decision, decide(purity.freeze(facts))), nil
   end
+end
+
+local function make_outcome(name, declared)
+  local ok, made = pcall(outcomes.make, declared)
+  return ok and made or error(("decision %s: %s"):format(name, made), 0)
 end
 
 --- Declares a decision.
 ---@param name string
----@param spec table `title`, `facts` ({ name, of = "lead.score" } …), `outcome` ({ name } …), `hit` and `rows`, or `decide(facts)`
+---@param spec table `title`, `facts` ({ name, of = "lead.score" } …), `outcome` ({ name, type, values } …), `hit` and `rows`, or `decide(facts)`
 ---@param plugin table { name, version }
 ---@param source string the text of the file: its hash is the decision's version
 ---@param where string file and line of the declaration
@@ -113,8 +153,8 @@ function decisions.declare(name, spec, plugin, source, where)
     end
     decision.facts[#decision.facts + 1] = { name = fact[1], of = fact.of, label = fact.label, where = place }
   end
-  for _, outcome in ipairs(spec.outcome or {}) do
-    decision.outcome[#decision.outcome + 1] = outcome[1]
+  for i, declared in ipairs(spec.outcome or {}) do
+    decision.outcome[i] = places.within(places.item(where, "outcome", i), make_outcome, name, declared)
   end
   if spec.rows and not spec.decide then
     compile_table(decision, spec)

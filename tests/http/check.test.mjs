@@ -193,3 +193,21 @@ test('a permission that there is none of is refused, and so is an entity that mi
   ]);
   assert.match(await check({ 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "elevate" }') }), /^good/);
 });
+
+test('an outcome that is not what the table says it is, is told with row and cell', async () => {
+  const wrong = (cell, outcome, told) => [told, { 'decisions/way.lua': decision(`{ "-", "-", ${cell} }`, `outcome = { ${outcome} }`) },
+    `plugins/probe/decisions/way.lua:${told.startsWith('row') ? 5 : 2}: decision probe.way: ${told}`];
+
+  await tells([
+    wrong('"drect"', '{ "way", values = { "direct", "pool" } }', 'row 1, way: "drect": needed is one of direct, pool'),
+    wrong('"4 hours"', '{ "way", type = "duration" }', 'row 1, way: "4 hours": needed is a duration'),
+    wrong('"team:x"', '{ "way", type = "selector" }', 'row 1, way: "team:x": needed is a selector'),
+    wrong('"3"', '{ "way", type = "integer" }', 'row 1, way: "3": needed is a whole number'),
+    wrong('"yes"', '{ "way", type = "boolean" }', 'row 1, way: "yes": needed is true or false'),
+    wrong('{}', '{ "way" }', 'row 1, way: a table: needed is a text, a number'),
+    wrong('"x"', '{ "way", type = "colour" }', 'way: there is no type colour; there are any, boolean'),
+    wrong('"x"', '{ "way", kind = "text" }', 'way: an outcome has no property kind'),
+    wrong('"x"', '{ "way", type = "duration", values = { "4h", "soon" } }', 'way: values: soon is not a duration'),
+    wrong('"x"', '{ "way", values = "x" }', 'way: values is a list'),
+  ]);
+});

@@ -1,5 +1,6 @@
 -- tests/scripts/decisions_test.lua: unary tests, tables, decisions in Lua, and what is written down of them.
 
+local decisions = require "decisions"
 local json = require "core.json"
 local purity = require "decisions.purity"
 local sandbox = require "core.sandbox"
@@ -235,4 +236,71 @@ test("a decision about something else than its record is an error that names bot
     lead.id = forged
     expect(function() mill.decide("lead.route", lead) end):fails "a record of lead that does not exist"
   end
+end)
+
+-- Decides about a lead by a decision that is taken away again. A spec has `outcome` and `decide` or `rows`.
+local function decide_by(spec, values)
+  spec.title = { en = "test", zh = "测试" }
+  spec.facts = spec.facts or { { "score", of = "lead.score" } }
+  values = values or {}
+  values.name = "x"
+  local lead = mill.db.lead:create(values)
+  local ok, outcome = pcall(function()
+    decisions.declare("test.way", spec, { name = "test", version = "1.0.0" }, "source", "decisions_test.lua:1")
+    decisions.finish()
+    return mill.decide("test.way", lead)
+  end)
+  decisions.by_name["test.way"] = nil
+  return ok and outcome or error(outcome, 0), lead
+end
+
+local way = {
+  { "channel", values = { "direct", "pool" } }, { "within", type = "duration" }, { "to", type = "selector" },
+  { "count", type = "integer" }, { "urgent", type = "boolean" }, { "note", type = "text" }, { "other" },
+}
+
+test("a decision in Lua answers with values of the outcomes' types", function()
+  local answer = { channel = "pool", within = "4h", to = "unit:x", count = 3, urgent = false, note = "n", other = 1.5 }
+
+  expect((decide_by { outcome = way, decide = function()
+    return {
+      channel = "pool", within = "4h", to = "unit:x", count = 3, urgent = false, note = "n", other = 1.5,
+    }
+  end })):is(answer)
+  expect((decide_by { outcome = way, decide = function() return { within = "", note = nil } end })):is {}
+end)
+
+test("a decision in Lua that answers something else fails with the place, the outcome and what is needed", function()
+  local wrong = {
+    ['channel: "drect": needed is one of direct, pool'] = function() return { channel = "drect" } end,
+    ['within: "4 hours": needed is a duration such as 30m'] = function() return { within = "4 hours" } end,
+    ['to: "team:x": needed is a selector'] = function() return { to = "team:x" } end,
+    ["count: 1.5: needed is a whole number"] = function() return { count = 1.5 } end,
+    ['urgent: "no": needed is true or false'] = function() return { urgent = "no" } end,
+    ["note: 1: needed is a text"] = function() return { note = 1 } end,
+    ["other: a table: needed is a text, a number"] = function() return { other = {} } end,
+    ["has no outcome chanel"] = function() return { chanel = "pool" } end,
+  }
+  for words, decide in pairs(wrong) do
+    expect(function() decide_by { outcome = way, decide = decide } end):fails "decisions_test.lua:1: decision test.way"
+    expect(function() decide_by { outcome = way, decide = decide } end):fails(words)
+  end
+end)
+
+test("an outcome of a table may be false", function()
+  expect((decide_by { outcome = { { "urgent", type = "boolean" } }, hit = "first", rows = { { "-", false } } })):is { urgent = false }
+end)
+
+test("what a plugin does later to the rows that it declared decides nothing", function()
+  local spec = { outcome = { { "channel" } }, hit = "first", rows = { { "-", "direct" } } }
+  decide_by(spec)
+  spec.title = { en = "x", zh = "x" }
+  decisions.declare("test.way", spec, { name = "test", version = "1.0.0" }, "source", "decisions_test.lua:1")
+  decisions.finish()
+
+  spec.rows[1][2] = "spoilt"
+
+  local outcome = mill.decide("test.way", mill.db.lead:create { name = "x" })
+  decisions.by_name["test.way"] = nil
+  expect(outcome):is { channel = "direct" }
 end)
