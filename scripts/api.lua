@@ -302,6 +302,7 @@ local function services(plugin, after)
   --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
   function mill.decide(name, record)
     while_running "decide"
+    rules.check_use(name)
     return decisions.decide(name, record)
   end
 

@@ -5,6 +5,7 @@
 --   cause     { kind, id, version }: what made it happen, for the change log
 --   language  of the person who will read the answer
 --   txn, at   the id and the time (UTC milliseconds) of the unit of work
+--   decided   { name, row }: what the running rule acts on, for its log (scripts/decisions.lua)
 --   net       the records changed in this unit, in order, with their state before (scripts/rules.lua); nil: none yet
 
 local clock = require "core.clock"

@@ -257,7 +257,9 @@ function decisions.decide(name, subject)
   for _, fact in ipairs(decision.facts) do
     facts[fact.name] = gather(fact, record)
   end
+  ctx.decided = { name = name }
   local outcome, r = decision.run(facts)
+  ctx.decided.row = r
   if store.writes() then
     store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(), context.txn(ctx), entity.name, inner,
       json.encode(facts), json.encode(outcome), r, explain(decision, r),

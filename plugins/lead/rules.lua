@@ -23,6 +23,7 @@ end
 mill.rule "lead.offer" {
   title = { en = "Offer a new lead to whoever should have it", zh = "新线索分派" },
   on = "lead.created",
+  uses = { "lead.route" },
   run = function(lead)
     if lead.stage ~= "new" then
       return

@@ -173,12 +173,13 @@ function Db:as(user) end
 ---@field title mill.Text
 ---@field on string|string[] "visit.created", "visit.changed", "visit.archived"
 ---@field run fun(record: mill.Record, before?: mill.Record)
+---@field uses? string[] the decisions that `run` asks
 ---@field invariant? boolean true: when `run` raises, the request fails
 
 ---@class mill.Decision
 ---@field title mill.Text
 ---@field facts? table[] `{ "score", of = "lead.score", label = … }` …
----@field outcome? table[] `{ "channel", label = … }` …
+---@field outcome? table[] `{ "channel", type = …, values = …, label = … }` …
 ---@field hit? "first"|"unique" of a table
 ---@field rows? any[][] of a table: a test for each fact, then a value for each outcome
 ---@field decide? fun(facts: table<string, any>): table<string, any> instead of rows

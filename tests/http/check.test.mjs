@@ -211,3 +211,17 @@ test('an outcome that is not what the table says it is, is told with row and cel
     wrong('"x"', '{ "way", values = "x" }', 'way: values is a list'),
   ]);
 });
+
+test('a decision that a rule uses and nobody declares is told with the rule', async () => {
+  const rule = 'mill.rule "probe.way" {\n  title = { en = "x", zh = "x" }, on = "lead.created", uses = { "lead.rout" }, run = function() end,\n}\n';
+
+  await tells([
+    ['a wrong name', { 'rules.lua': rule }, 'plugins/probe/rules.lua:1: rule probe.way uses the decision lead.rout, which does not exist'],
+  ]);
+});
+
+test('the shipped routing cannot go missing unseen', async () => {
+  await rm(join(home, 'plugins/lead/decisions/route.lua'));
+
+  await tells([['without the file', {}, 'rule lead.offer uses the decision lead.route, which does not exist']]);
+});

@@ -177,3 +177,34 @@ test("a table that an invariant raised is logged with its rule, and where it cam
   expect(logged):has "rule test.rule1 (rules_test.lua:1): { code = 7 }"
   expect(logged):has "stack traceback"
 end)
+
+local function logged_by(specs, run)
+  local lines, saved = {}, log.log
+  log.log = function(_, _, fields) lines[#lines + 1] = fields end
+  local ok, fault = pcall(with_rules, specs, run)
+  log.log = saved
+  return ok and lines or error(fault, 0)
+end
+
+test("a reaction that fails is logged with the decision and the row on which it acted", function()
+  local lines = logged_by({
+    { on = "lead.created", uses = { "lead.route" }, run = function(lead)
+      mill.decide("lead.route", lead)
+      error "broken"
+    end },
+    { on = "lead.created", run = function() error "broken" end },
+  }, function()
+    mill.db.lead:create { name = "x", region = "east", score = 85 }
+  end)
+
+  expect({ lines[1].decision, lines[1].row }):is { "lead.route", 5 }
+  expect(lines[2].decision):is_nil()
+end)
+
+test("a rule decides by nothing but what it says it uses", function()
+  local lines = logged_by({ { on = "lead.created", run = function(lead) mill.decide("lead.route", lead) end } }, function()
+    mill.db.lead:create { name = "x" }
+  end)
+
+  expect(lines[1].text):has 'rule test.rule1 (rules_test.lua:1): it decides by lead.route; say uses = { "lead.route" }'
+end)
