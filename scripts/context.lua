@@ -6,6 +6,7 @@
 --   session   the text of the session by which a request came in, or nil
 --   language  of the person who will read the answer
 --   txn, at   the id and the time (UTC milliseconds) of the unit of work
+--   decided   { name, row }: what the running rule acts on, for its log (scripts/decisions.lua)
 --   net       the records changed in this unit, in order, with their state before (scripts/rules.lua); nil: none yet
 
 local clock = require "core.clock"

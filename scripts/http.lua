@@ -10,6 +10,7 @@ local i18n = require "i18n"
 local json = require "core.json"
 local log = require "core.log"
 local problem = require "problem"
+local raised = require "raised"
 local request = require "http.request"
 local routes = require "http.routes"
 local sessions = require "people.sessions"
@@ -49,10 +50,10 @@ end
 
 -- Errors of the code keep the place where they were raised; problems and store errors are tables and stay as they are.
 local function with_traceback(fault)
-  if type(fault) == "table" then
+  if problem.is(fault) or type(fault) == "table" and (fault.store or fault.busy) then
     return fault
   end
-  return debug.traceback(tostring(fault), 2)
+  return debug.traceback(raised.words(fault), 2)
 end
 
 -- A page of another site must not make this browser change something here (Fetch Metadata; DESIGN: no token to carry).

@@ -13,6 +13,7 @@ local mistake = require "mistake"
 local passwords = require "people.passwords"
 local problem = require "problem"
 local query = require "entities.query"
+local raised_words = require("raised").words
 local records = require "entities.records"
 local registry = require "entities.registry"
 local rules = require "rules"
@@ -150,7 +151,7 @@ local function faults_of(raised)
   elseif type(raised) == "table" and raised.store and raised.code ~= "invalid" then
     error(raised, 0)
   else
-    list[1] = { message = i18n.text("import.mapping", { message = tostring(raised) }) }
+    list[1] = { message = i18n.text("import.mapping", { message = raised_words(raised) }) }
   end
   return list
 end

@@ -10,6 +10,8 @@ local http = require "http"
 local i18n = require "i18n"
 local imports = require "imports"
 local json = require "core.json"
+local log = require "core.log"
+local people_sql = require "sql.people"
 local plugins = require "plugins"
 local policies = require "access.policies"
 local registry = require "entities.registry"
@@ -18,6 +20,7 @@ local rules = require "rules"
 local schema = require "entities.schema"
 local seeds = require "seeds"
 local sign_in_links = require "people.sign_in_links"
+local store = require "core.store"
 local task = require "core.task"
 local tokens = require "people.tokens"
 local testing = require "testing"
@@ -31,9 +34,22 @@ policies.finish(actions.exists)
 routes.finish()
 api.close()
 
+-- Roles are records, so that a grant may name one that is yet to come: a warning, once there are roles at all.
+local function warn_of_unknown_roles()
+  local roles = {}
+  for _, row in ipairs(seeds.all_in() and store.query(people_sql.roles) or {}) do
+    roles[row[1]] = true
+  end
+  for _, grant in ipairs(next(roles) and policies.of_unknown_roles(roles) or {}) do
+    log.log("warn", "access", { declared = tostring(grant.declared), text = ("no role %s exists yet"):format(grant.role) })
+  end
+end
+
 local bulk = {
   ["schema.apply"] = function()
-    return tostring(schema.apply())
+    local steps = schema.apply()
+    warn_of_unknown_roles()
+    return tostring(steps)
   end,
   ["import.slice"] = imports.slice,
   ["seed.done"] = seeds.done,
@@ -62,6 +78,9 @@ end
 --- `address` is empty when nothing is served.
 function commands.start(arguments, emit)
   local reports = seeds.run(arguments.root, arguments.rejects, arguments.language, emit)
+  if #reports > 0 then
+    warn_of_unknown_roles()
+  end
   if arguments.address ~= "" and sign_in_links.nobody_can_sign_in() then
     emit(i18n.say(i18n.text "start.first_link", arguments.language) .. "\n  "
       .. sign_in_links.first(arguments.address, task.lane))

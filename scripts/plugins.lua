@@ -11,23 +11,44 @@ local plugins = { list = {}, by_name = {} }
 local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua", "pages.lua", "access.lua", "import/" }
 
 local manifest_keys = {
-  name = true, version = true, api = true, title = true, needs = true, settings = true,
+  name = true, version = true, api = true, title = true, needs = true, settings = true, permissions = true,
 }
+-- What a plugin may ask for beyond the rest: acting as somebody else than the caller.
+local known_permissions = { elevate = true }
+
 -- What only the manifest of a client pack may say.
 local pack_keys = { demo_logins = true, seed = true, welcome = true }
 
--- The Lua that a plugin may use besides `mill`. Each gets copies, so that none can change another's.
+rawset(string, "dump", nil) -- methods of texts would give it to plugins
+
+local function read_only(what, values)
+  return setmetatable({}, {
+    __index = values, __metatable = false,
+    __newindex = function()
+      error(what .. " cannot be changed", 2)
+    end,
+    __pairs = function()
+      return function(_, name)
+        return next(values, name)
+      end
+    end,
+  })
+end
+
+-- The Lua that a plugin may use besides `mill`. Nobody can change it, so that nobody keeps anything in it.
 local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
-    tonumber = tonumber, tostring = tostring, type = type, string = {}, table = {}, math = {}, utf8 = {},
+    tonumber = tonumber, tostring = tostring, type = type,
   }
   for _, library in ipairs { "string", "table", "math", "utf8" } do
+    local functions = {}
     for name, value in pairs(_G[library]) do
-      env[library][name] = value
+      functions[name] = value
     end
+    functions.randomseed = nil -- chance is one for all
+    env[library] = read_only(library, functions)
   end
-  env.string.dump = nil
   return env
 end
 
@@ -70,6 +91,23 @@ local function check_keys(manifest, path, is_pack)
   end
 end
 
+local function check_permissions(manifest, path)
+  if type(manifest.permissions or {}) ~= "table" then
+    error(path .. ": permissions is a list, such as { \"elevate\" }", 0)
+  end
+  for _, permission in ipairs(manifest.permissions or {}) do
+    if not known_permissions[permission] then
+      local names = {}
+      for name in pairs(known_permissions) do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      error(("%s: there is no permission %s; there are: %s"):format(path, tostring(permission), table.concat(names, ", ")), 0)
+    end
+    manifest.elevates = manifest.elevates or permission == "elevate"
+  end
+end
+
 local function read_manifest(path, folder, is_pack)
   local manifest = run_file(path, environment {})
   if type(manifest) ~= "table" then
@@ -84,6 +122,7 @@ local function read_manifest(path, folder, is_pack)
   elseif type(manifest.version) ~= "string" or not manifest.version:find("^%d+%.%d+%.%d+$") then
     error(("%s: version must be such as \"1.2.0\", not %s"):format(path, tostring(manifest.version)), 0)
   end
+  check_permissions(manifest, path)
   manifest.folder, manifest.path = folder, path
   return manifest
 end

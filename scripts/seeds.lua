@@ -36,6 +36,17 @@ function seeds.run(root, rejects, language, tell)
   return reports
 end
 
+--- Whether every pack's seeds are in.
+---@return boolean
+function seeds.all_in()
+  for _, pack in ipairs(plugins.list) do
+    if pack.seed and #store.query(schema_sql.tenant_value, mark_of(pack)) == 0 then
+      return false
+    end
+  end
+  return true
+end
+
 --- Remembers that a pack's seeds are in; in the home lane.
 function seeds.done(mark)
   store.run(schema_sql.set_tenant_value, mark, store.blob(clock.format(clock.now())))

@@ -41,6 +41,8 @@ return {
 
   -- faults of a field
   ["field.unknown"]          = { en = "{entity} has no field {field}; it has {known}", zh = "{entity} 没有字段 {field}；可用字段：{known}" },
+  ["field.also.unknown"]     = { en = "{entity} has no field {field}", zh = "{entity} 没有字段 {field}" },
+  ["field.rest.unknown"]     = { en = "{entity} lacks {count} more of the fields given", zh = "另有 {count} 个字段是 {entity} 没有的" },
   ["field.required"]         = { en = "a value is needed", zh = "必填" },
   ["field.read_only"]        = { en = "this field is set by the system", zh = "该字段由系统设置" },
   ["field.state"]            = { en = "the state changes by a move: {moves}", zh = "状态只能通过动作改变：{moves}" },

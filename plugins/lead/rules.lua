@@ -87,6 +87,7 @@ mill.rule "lead.pooled_is_free" {
 mill.rule "lead.offer" {
   title = { en = "Offer a new lead to whoever should have it", zh = "新线索分派" },
   on = "lead.created",
+  uses = { "lead.route" },
   run = function(lead)
     if lead.stage ~= "new" then
       return

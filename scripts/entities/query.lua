@@ -50,9 +50,19 @@ local function refuse(name, code, values)
   problem.raise(400, { problem.fault(name, code, values) })
 end
 
--- A value to compare with; for money the base amount. What a field would not take may still be compared with.
-local function comparable(entity, field, parameter, text)
-  local value, fault = field.kind.operand(field, text)
+local function split(text)
+  local names = {}
+  for name in (text .. ","):gmatch("([^,]*),") do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+-- A value to compare with, from a query's text or as a plugin gives it; for money the base amount. What a field would
+-- not take may still be compared with.
+local function comparable(entity, field, parameter, given)
+  local read = type(given) == "string" and field.kind.operand or field.kind.read
+  local value, fault = read(field, given)
   if value ~= nil then
     return value
   elseif field.kind == types.reference then
@@ -96,7 +106,7 @@ local function read_condition(entity, actor, condition, used)
     value = condition.text == "true"
   elseif condition.operator == "in" then
     value = {}
-    for one in (condition.text .. ","):gmatch("([^,]*),") do
+    for _, one in ipairs(condition.values or split(condition.text)) do
       value[#value + 1] = comparable(entity, field, parameter, one)
     end
     if #value > 200 then
@@ -176,14 +186,6 @@ local function make_cursor(made, row, sort, scope)
     plain[tostring(i)] = value == nil and json.null or value
   end
   return hash.seal(json.encode(plain), scope)
-end
-
-local function split(text)
-  local names = {}
-  for name in (text .. ","):gmatch("([^,]*),") do
-    names[#names + 1] = name
-  end
-  return names
 end
 
 local function read_fields(entity, actor, text)

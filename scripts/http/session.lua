@@ -31,13 +31,11 @@ local function check_texts(body, names)
     end
     names[name] = true
   end
+  local unknown = {}
   for name in maps.sorted(body) do
-    if not names[name] then
-      faults[#faults + 1] = problem.fault(name, "field.unknown", {
-        entity = "session", field = name, known = table.concat(names, ", "),
-      })
-    end
+    unknown[#unknown + 1] = not names[name] and name or nil
   end
+  problem.unknown_names(faults, "session", unknown, table.concat(names, ", "))
   if #faults > 0 then
     problem.raise(422, faults)
   end

@@ -163,6 +163,13 @@ function actor.by_secret(kind, text)
   return found
 end
 
+--- The actor of a user, or nil.
+---@param user integer
+function actor.by_user(user)
+  local today = clock.today(clock.now())
+  return from_rows(store.query(people_sql.by_user, today, today, user))
+end
+
 --- The actor of a login, without a check of any password: for tests.
 function actor.by_login(login)
   local today = clock.today(clock.now())

@@ -14,7 +14,8 @@ local chairs = [[
 --- Parameters: today, today, hash of the token, now.
 people.by_session = chairs:format("s.expires_at", "session AS s", 's."user"', "s.token_hash = ? AND s.expires_at > ?")
 people.by_token = chairs:format("s.expires_at", "token AS s", 's."user"', "s.token_hash = ? AND (s.expires_at IS NULL OR s.expires_at > ?)")
---- Parameters: today, today, login.
+--- Parameters: today, today, id or login.
+people.by_user = chairs:format("NULL", "(SELECT 1) AS s", "u.id", "u.id = ?")
 people.by_login = chairs:format("NULL", "(SELECT 1) AS s", "u.id", "u.login = ?")
 
 people.password = [[SELECT id, password FROM "user" WHERE login = ? AND archived_at IS NULL]]
@@ -40,6 +41,8 @@ people.by_code = {
   user = [[SELECT id FROM "user" WHERE login = ?]],
   position = "SELECT id FROM position WHERE code = ?",
 }
+
+people.roles = "SELECT code FROM role WHERE archived_at IS NULL"
 
 people.add_token = [[INSERT INTO token (token_hash, "user", name, created_at, expires_at) VALUES (?, ?, ?, ?, ?)]]
 

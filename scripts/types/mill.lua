@@ -95,6 +95,16 @@ function Records:archive(record) end
 ---@return mill.Record
 function Records:move(record, move, fields) end
 
+---The records of all entities: `mill.db.lead:create { … }`.
+---@class mill.Db
+---@field [string] mill.Records
+local Db = {}
+
+---The same with the rights of another: a user, or "system".
+---@param user mill.Id|mill.Record|"system"
+---@return mill.Db
+function Db:as(user) end
+
 ---What plugin.lua returns.
 ---@class mill.Manifest
 ---@field name string the folder's name
@@ -103,6 +113,7 @@ function Records:move(record, move, fields) end
 ---@field title? mill.Text
 ---@field needs? table<string, string> plugin → version, such as "^1.2"
 ---@field settings? table<string, mill.Setting|any> name → setting; in a pack also name → value of a plugin's setting
+---@field permissions? string[] `{ "elevate" }`: its actions may act as others than the caller
 
 ---A setting, as a manifest declares it.
 ---@class mill.Setting
@@ -168,12 +179,13 @@ function Records:move(record, move, fields) end
 ---@field title mill.Text
 ---@field on string|string[] "visit.created", "visit.changed", "visit.archived"
 ---@field run fun(record: mill.Record, before?: mill.Record)
+---@field uses? string[] the decisions that `run` asks
 ---@field invariant? boolean true: when `run` raises, the request fails
 
 ---@class mill.Decision
 ---@field title mill.Text
 ---@field facts? table[] `{ "score", of = "lead.score", label = … }` …
----@field outcome? table[] `{ "channel", label = … }` …
+---@field outcome? table[] `{ "channel", type = …, values = …, label = … }` …
 ---@field hit? "first"|"unique" of a table
 ---@field rows? any[][] of a table: a test for each fact, then a value for each outcome
 ---@field decide? fun(facts: table<string, any>): table<string, any> instead of rows
@@ -212,7 +224,7 @@ function Records:move(record, move, fields) end
 ---@field version? string
 
 ---@class mill
----@field db table<string, mill.Records> `mill.db.lead:create { … }`
+---@field db mill.Db `mill.db.lead:create { … }`
 ---@field null mill.Null clears a field
 mill = {}
 

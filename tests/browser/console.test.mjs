@@ -206,6 +206,17 @@ test('what an agent enters for nobody goes where the routing says', async () => 
   assert.equal(await page.getByRole('row', { name: /Far away/ }).count(), 0);
 });
 
+test('a lead that nothing has routed is not said to have been given to somebody by name', async () => {
+  const admin = await server.log_in('admin');
+  const { body: { data: lead } } = await admin.post('/api/v1/lead', { name: 'Left alone', stage: 'accepted' });
+  await log_in('hq');
+
+  await page.goto(`${server.url}/#/leads/${lead.id}`);
+
+  await page.getByText('Not routed yet').waitFor();
+  assert.equal(await page.getByText('No decision was needed').count(), 0);
+});
+
 test('headquarters sees the pipeline by stage and region', async () => {
   await log_in('hq');
   await page.getByRole('link', { name: 'Pipeline' }).click();

@@ -508,6 +508,11 @@ describe('who asks', () => {
     assert_problem(empty, 422, { field: 'password', code: 'required' });
     assert_problem(await log_in({ login: 5, password: ['x'] }), 422, { field: 'password', code: 'text' });
     assert_problem(await log_in({ login: 'admin', password: 'x', otp: '1' }), 422, { field: 'otp', code: 'unknown' });
+    const many = await log_in(Object.fromEntries(Array.from({ length: 99_000 }, (_, i) => [`n${i}`, i])));
+    assert_problem(many, 422, { field: 'n0', code: 'unknown' });
+    assert.equal(many.body.errors.filter(({ code }) => code === 'unknown').length, 21);
+    assert.equal(many.text.match(/login, password/g).length, 1);
+    assert.match(many.body.errors.at(-1).message, /lacks 98980 more/);
     assert_problem(await log_in({ login: "' OR 1=1 --", password: "' OR 1=1 --" }), 401);
     assert_problem(await log_in({ login: 'x'.repeat(100_000), password: 'x'.repeat(100_000) }), 401);
   });

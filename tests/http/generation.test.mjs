@@ -95,6 +95,37 @@ test('a plugin that the settings newly name waits for a start, and the server sa
   await save('config/tidemill.lua', (text) => text.replace(', "none" }', ' }'));
 });
 
+test('what cannot be unique, since there are doubles, is told with its line and two of them', async () => {
+  const path = 'plugins/customer/entities.lua';
+  const before_edit = await readFile(file(path), 'utf8');
+  const ids = [];
+  for (let i = 0; i < 3; i++) ids.push((await admin.post('/api/v1/contact', { name: 'Li Wei', phone: '1' })).body.data.id);
+
+  const line = await save(path, (text) => text.replace(
+    'display = "name",\n  fields = {\n    { "name", "text", required = true, max = 200, label = { en = "Name", zh = "姓名" } },',
+    'display = "name",\n  unique = {\n    { "name", "phone" },\n  },\n'
+    + '  fields = {\n    { "name", "text", required = true, max = 200, label = { en = "Name", zh = "姓名" } },'));
+
+  assert.match(line, /refused.*plugins\/customer\/entities\.lua:26: contact cannot be unique by name, phone: 3 records /);
+  assert.ok(line.includes(`for example ${ids[0]} and ${ids[2]}`), line);
+  assert.doesNotMatch(line, /traceback/);
+  await save(path, () => before_edit);
+});
+
+test('a grant to a role that does not exist is a warning, and none before', async () => {
+  const at_the_start = server.logs.match(/ warn +access .*/g);
+  const path = 'plugins/product/access.lua';
+  const text = await readFile(file(path), 'utf8');
+
+  const line = await save(path, () => `${text}\nmill.access "product" {\n  { role = "auditor", allow = { "read" } },\n}\n`);
+
+  assert.match(line, /outcome=serves/);
+  assert.equal(at_the_start, null);
+  const warnings = server.logs.match(/ warn +access .*/g)?.join('\n') ?? '';
+  assert.match(warnings, /declared=plugins\/product\/access\.lua:\d+ text="no role auditor exists yet"/);
+  await save(path, () => text);
+});
+
 test('a field that is added is there after the save, and one whose type changes is refused', async () => {
   const field = (type) => `{ "budget", "${type}", label = { en = "Budget", zh = "预算" } },`;
   const added = await save('plugins/lead/entities.lua', (text) => text.replace('{ "company",', `${field('integer')}\n    { "company",`));

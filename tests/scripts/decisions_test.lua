@@ -1,5 +1,6 @@
 -- tests/scripts/decisions_test.lua: unary tests, tables, decisions in Lua, and what is written down of them.
 
+local decisions = require "decisions"
 local json = require "core.json"
 local purity = require "decisions.purity"
 local sandbox = require "core.sandbox"
@@ -84,8 +85,92 @@ test("a decision in Lua that uses something from outside is refused", function()
 end)
 
 test("a decision in Lua reaches neither clock nor chance nor files", function()
-  local decide = purity.seal("d", function() return { kinds = type(math.random) .. type(mill) } end)
-  expect(decide()):is { kinds = "nilnil" }
+  local decide = purity.seal("d", function()
+    return { kinds = type(math.random) .. type(mill) .. type(next) .. type(pcall) }
+  end)
+  expect(decide()):is { kinds = "nilnilnilnil" }
+end)
+
+test("a decision in Lua that counts in a local outside starts anew each time", function()
+  local counter = 0
+  local decide = purity.seal("d", function()
+    counter = counter + 1
+    return counter
+  end)
+
+  expect(decide()):is(1)
+  expect(decide()):is(1)
+  counter = 7
+  expect(decide()):is(1)
+end)
+
+test("a decision in Lua keeps nothing in its environment", function()
+  local keeping = {
+    function() counter = (counter or 0) + 1 end, -- luacheck: ignore
+    function() string.kept = 1 end, -- luacheck: ignore
+    function() table.insert(math, 1) end,
+    function() table.remove = nil end, -- luacheck: ignore
+  }
+
+  for i, decide in ipairs(keeping) do
+    expect(purity.seal("d" .. i, decide)):fails "cannot be changed"
+  end
+end)
+
+test("a decision in Lua goes through its own tables in the order of the keys", function()
+  local decide = purity.seal("d", function()
+    local list = {}
+    for key in pairs { c = 1, [2] = 1, a = 1, [true] = 1, b = 1, [1.5] = 1, [1] = 1 } do
+      list[#list + 1] = tostring(key)
+    end
+    return table.concat(list, " ")
+  end)
+
+  expect(decide()):is "true 1 1.5 2 a b c"
+end)
+
+test("a decision in Lua learns no address", function()
+  expect(purity.seal("d", function()
+    return tostring({}) .. ("%s"):format(type) .. string.format("%s", {})
+  end)()):is "tablefunctiontable"
+  for _, decide in ipairs {
+    function() return ("%p"):format({}) end,
+    function() return ("%-10p"):format("x") end,
+    function() return string.format("%%%p", {}) end,
+  } do
+    expect(purity.seal("d", decide)):fails "without %p"
+  end
+  expect(purity.seal("d", function() return ("").dump(function() end) end)):fails "dump"
+  expect(purity.seal("d", function() return pairs { [{}] = 1 } end)):fails "a key in a decision"
+  expect(("%d"):format(3)):is "3"
+end)
+
+test("methods of texts are everybody's own again when a decision in Lua has failed", function()
+  expect(purity.seal("d", function() error "no" end)):fails "no"
+
+  expect(type(("").pack)):is "function"
+end)
+
+test("a decision in Lua is no function of the library", function()
+  expect(function() purity.seal("d", tostring) end):fails "written in Lua"
+end)
+
+test("a decision in Lua sorts, and keeps the order of equals", function()
+  local decide = purity.seal("d", function()
+    local list = {}
+    for i = 1, 300 do
+      list[i] = { rank = i * 7 % 10, at = i }
+    end
+    table.sort(list, function(a, b) return a.rank < b.rank end)
+    for i = 2, #list do
+      assert(list[i - 1].rank < list[i].rank or list[i - 1].rank == list[i].rank and list[i - 1].at < list[i].at)
+    end
+    local words = { "b", "c", "a" }
+    table.sort(words)
+    return table.concat(words)
+  end)
+
+  expect(decide()):is "abc"
 end)
 
 test("a decision is written down with facts, row, version and position", function()
@@ -123,4 +208,99 @@ end)
 
 test("canonical JSON has sorted keys", function()
   expect(json.encode { b = 1, a = { d = 1, c = 2 } }):is '{"a":{"c":2,"d":1},"b":1}'
+end)
+
+local function decided(lead)
+  return request("hq", "GET", "/api/v1/lead/" .. lead.id .. "/decisions").body.data
+end
+
+test("facts come from the record as it stands, whatever the table says that was given", function()
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85 }
+  lead.score, lead.region = 1, "nowhere"
+
+  mill.decide("lead.route", lead)
+
+  expect(decided(lead)[1].facts):is { score = 85, region = "east", mode = null }
+end)
+
+test("a decision about something else than its record is an error that names both", function()
+  local unit = mill.db.unit:find {}
+  for given, words in pairs {
+    [unit] = "lead.route is about a record of lead; what was given is a record of unit",
+    [{ id = unit.id, score = 99 }] = "lead.route is about a record of lead; what was given is no record",
+  } do
+    expect(function() mill.decide("lead.route", given) end):fails(words)
+  end
+  local lead = mill.db.lead:create { name = "x" }
+  for _, forged in ipairs { unit.id, "nothing", 5 } do
+    lead.id = forged
+    expect(function() mill.decide("lead.route", lead) end):fails "a record of lead that does not exist"
+  end
+end)
+
+-- Decides about a lead by a decision that is taken away again. A spec has `outcome` and `decide` or `rows`.
+local function decide_by(spec, values)
+  spec.title = { en = "test", zh = "测试" }
+  spec.facts = spec.facts or { { "score", of = "lead.score" } }
+  values = values or {}
+  values.name = "x"
+  local lead = mill.db.lead:create(values)
+  local ok, outcome = pcall(function()
+    decisions.declare("test.way", spec, { name = "test", version = "1.0.0" }, "source", "decisions_test.lua:1")
+    decisions.finish()
+    return mill.decide("test.way", lead)
+  end)
+  decisions.by_name["test.way"] = nil
+  return ok and outcome or error(outcome, 0), lead
+end
+
+local way = {
+  { "channel", values = { "direct", "pool" } }, { "within", type = "duration" }, { "to", type = "selector" },
+  { "count", type = "integer" }, { "urgent", type = "boolean" }, { "note", type = "text" }, { "other" },
+}
+
+test("a decision in Lua answers with values of the outcomes' types", function()
+  local answer = { channel = "pool", within = "4h", to = "unit:x", count = 3, urgent = false, note = "n", other = 1.5 }
+
+  expect((decide_by { outcome = way, decide = function()
+    return {
+      channel = "pool", within = "4h", to = "unit:x", count = 3, urgent = false, note = "n", other = 1.5,
+    }
+  end })):is(answer)
+  expect((decide_by { outcome = way, decide = function() return { within = "", note = nil } end })):is {}
+end)
+
+test("a decision in Lua that answers something else fails with the place, the outcome and what is needed", function()
+  local wrong = {
+    ['channel: "drect": needed is one of direct, pool'] = function() return { channel = "drect" } end,
+    ['within: "4 hours": needed is a duration such as 30m'] = function() return { within = "4 hours" } end,
+    ['to: "team:x": needed is a selector'] = function() return { to = "team:x" } end,
+    ["count: 1.5: needed is a whole number"] = function() return { count = 1.5 } end,
+    ['urgent: "no": needed is true or false'] = function() return { urgent = "no" } end,
+    ["note: 1: needed is a text"] = function() return { note = 1 } end,
+    ["other: a table: needed is a text, a number"] = function() return { other = {} } end,
+    ["has no outcome chanel"] = function() return { chanel = "pool" } end,
+  }
+  for words, decide in pairs(wrong) do
+    expect(function() decide_by { outcome = way, decide = decide } end):fails "decisions_test.lua:1: decision test.way"
+    expect(function() decide_by { outcome = way, decide = decide } end):fails(words)
+  end
+end)
+
+test("an outcome of a table may be false", function()
+  expect((decide_by { outcome = { { "urgent", type = "boolean" } }, hit = "first", rows = { { "-", false } } })):is { urgent = false }
+end)
+
+test("what a plugin does later to the rows that it declared decides nothing", function()
+  local spec = { outcome = { { "channel" } }, hit = "first", rows = { { "-", "direct" } } }
+  decide_by(spec)
+  spec.title = { en = "x", zh = "x" }
+  decisions.declare("test.way", spec, { name = "test", version = "1.0.0" }, "source", "decisions_test.lua:1")
+  decisions.finish()
+
+  spec.rows[1][2] = "spoilt"
+
+  local outcome = mill.decide("test.way", mill.db.lead:create { name = "x" })
+  decisions.by_name["test.way"] = nil
+  expect(outcome):is { channel = "direct" }
 end)

@@ -6,7 +6,9 @@ local context = require "context"
 local id = require "core.id"
 local json = require "core.json"
 local policies = require "access.policies"
+local records = require "entities.records"
 local registry = require "entities.registry"
+local rules = require "rules"
 local store = require "core.store"
 
 local function faults_of(answer)
@@ -256,4 +258,60 @@ test("a role counts for the position and the unit of its own chair only", functi
   mill.db.position:create { code = "two.chairs.m", role = role "manager", unit = empty, holder = user }
   local answer = request("two.chairs", "GET", "/api/v1/opportunity/summary?count")
   expect(answer.body.data[1].count):is(0)
+end)
+
+-- What a plugin does to a record that it got changes nobody else's.
+test("no record that a plugin gets is the one that the framework keeps", function()
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85, owner = mill.null }
+  local handed = {
+    get = function() return mill.db.lead:get(lead.id) end,
+    find = function() return mill.db.lead:find { name = "x" } end,
+    list = function() return mill.db.lead:list({ where = { name = "x" } })[1] end,
+    update = function() return mill.db.lead:update(lead.id, { company = "y" }) end,
+    ["update that changes nothing"] = function() return mill.db.lead:update(lead.id, { company = "y" }) end,
+    move = function() return mill.db.lead:move(lead.id, "accept") end,
+    archive = function() return mill.db.lead:archive(lead.id) end,
+  }
+
+  for _, name in ipairs { "get", "find", "list", "update", "update that changes nothing", "move", "archive" } do
+    local got = handed[name]()
+    got.name, got.extra = "spoilt", 1
+    local again = records.load(registry.get "lead", id.open(lead.id))
+    expect({ name, again.name, again.extra }):is { name, "x", nil }
+  end
+end)
+
+test("what assign gives is a copy", function()
+  local seat = mill.assign("position:anna.snelling", nil)
+  seat.name = "spoilt"
+
+  expect(mill.assign("position:anna.snelling", nil).name == "spoilt"):is(false)
+end)
+
+test("what create gives, and what rules and actions get, are copies", function()
+  local entity = registry.get "contact"
+  local created = mill.db.contact:create { name = "x" }
+  created.name = "spoilt"
+  expect(records.load(entity, id.open(created.id)).name):is "x"
+
+  local loaded = records.load(entity, id.open(created.id))
+  context.current().net = nil
+  local seen = {}
+  local saved = { rules.list, rules.by_name, rules.invariants, rules.reactions }
+  rules.list, rules.by_name, rules.invariants, rules.reactions = {}, {}, {}, {}
+  for i = 1, 2 do
+    rules.declare("test.rule" .. i, {
+      title = { en = "x", zh = "x" }, on = "contact.changed",
+      run = function(contact, before)
+        seen[i] = { contact.name, before.name }
+        contact.name, before.name = "spoilt", "spoilt"
+      end,
+    }, { name = "test", version = "1.0.0" }, "records_test.lua:1")
+  end
+  rules.finish()
+  mill.db.contact:update(created.id, { name = "z" })
+  rules.list, rules.by_name, rules.invariants, rules.reactions = table.unpack(saved)
+
+  expect(seen):is { { "z", "x" }, { "z", "x" } }
+  expect(loaded.name):is "x"
 end)

@@ -69,6 +69,7 @@ const texts = {
   'routing.asked': ['The row asks for', '该行要求'],
   'routing.outcome': ['Therefore', '结果'],
   'routing.none': ['No decision was needed: whoever entered the lead named its owner.', '无需判定：录入时已指定归属岗位。'],
+  'routing.not_yet': ['Not routed yet.', '尚未分派。'],
   'routing.closed': ['The reason is shown to the vendor’s own people.', '原因仅供厂商人员查看。'],
   'routing.empty': ['empty', '空'],
   'routing.at': ['{time}, version {version}', '{time}，版本 {version}'],
