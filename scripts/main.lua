@@ -78,7 +78,7 @@ end
 --- `address` is empty when nothing is served.
 function commands.start(arguments, emit)
   local reports = seeds.run(arguments.root, arguments.rejects, arguments.language, emit)
-  if #reports > 0 then
+  if #reports > 0 and arguments.address ~= "" then
     warn_of_unknown_roles()
   end
   if arguments.address ~= "" and sign_in_links.nobody_can_sign_in() then

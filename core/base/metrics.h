@@ -39,7 +39,7 @@ enum metrics_gauge {
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);
 
-/* The number of a route such as "GET /api/v1/lead/{id}"; 0, which is shown as "other", when there
+/* The number of a route such as "GET /api/v1/NAME/{id}"; 0, which is shown as "other", when there
  * are METRICS_ROUTES of them already. */
 unsigned metrics_route(struct metrics *metrics, const char *name);
 

@@ -208,7 +208,7 @@ test('what an agent enters for nobody goes where the routing says', async () => 
 
 test('a lead that nothing has routed is not said to have been given to somebody by name', async () => {
   const admin = await server.log_in('admin');
-  const { body: { data: lead } } = await admin.post('/api/v1/lead', { name: 'Left alone', stage: 'accepted' });
+  const { body: { data: lead } } = await admin.post('/api/v1/lead', { name: 'Left alone', stage: 'dropped' });
   await log_in('hq');
 
   await page.goto(`${server.url}/#/leads/${lead.id}`);

@@ -173,7 +173,7 @@ end)
 ` });
 
   assert.match(stdout, /probe_test\.lua:3: expected 201, got 403: This is not allowed to you\n/);
-  assert.match(stdout, /probe_test\.lua:6: expected 201, got 422: Some values are not right; colour: customer has no field .*; name: a value is needed\n/);
+  assert.match(stdout, /probe_test\.lua:6: expected 201, got 422: Some values are not right; colour: Customer has no field .*; name: a value is needed\n/);
   assert.match(stdout, /probe_test\.lua:10: expected 201, got 403\n/);
 });
 
