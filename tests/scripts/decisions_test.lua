@@ -1,14 +1,16 @@
 -- tests/scripts/decisions_test.lua: unary tests, tables, decisions in Lua, and what is written down of them.
 
+local decimal = require "core.decimal"
 local decisions = require "decisions"
 local json = require "core.json"
 local purity = require "decisions.purity"
 local sandbox = require "core.sandbox"
+local settings = require "settings"
 local tests = require "decisions.tests"
 
 local function matches(cell, value)
   local expression = assert(tests.compile(cell, "fact"))
-  return assert(sandbox.load("local fact = ... return " .. expression, "=cell", { type = type }))(value)
+  return assert(sandbox.load("local fact = ... return " .. expression, "=cell", tests.environment))(value)
 end
 
 test("a dash matches anything, nothing included", function()
@@ -30,6 +32,33 @@ test("ranges are open or closed at each end", function()
   expect(matches("[50..80)", 80)):is(false)
   expect(matches("(50..80]", 50)):is(false)
   expect(matches("(50..80]", 80)):is(true)
+end)
+
+test("an amount is compared with numbers by its value, exactly", function()
+  local function amount(text)
+    return decimal.parse(text, 2, "USD")
+  end
+
+  for cell, fits in pairs {
+    [">= 1000"] = { "1000.00", "5000.00", "10000.00" }, ["< 1000"] = { "999.99", "-5000.00", "0.00" },
+    ["> 0.01"] = { "0.02", "0.10" }, ["> -1.5"] = { "-1.49", "-0.01", "0.00" }, ["1000"] = { "1000.00" }, ["12.5"] = { "12.50" },
+    ["0"] = { "0.00" }, ["[100..200)"] = { "100.00", "199.99" }, ["5, 7"] = { "7.00" }, ["not(5)"] = { "5.01" },
+    ["> 92233720368547758"] = { "92233720368547758.07" }, ["<= 10000000000000000000000"] = { "92233720368547758.07" },
+    ["-"] = { "1.00" },
+  } do
+    for _, text in ipairs(fits) do
+      expect({ cell, text, matches(cell, amount(text)) }):is { cell, text, true }
+    end
+  end
+  for cell, others in pairs {
+    [">= 1000"] = { "999.99", "-1000.00", "90.00" }, ["1000"] = { "1000.01", "-1000.00" }, ["not(5)"] = { "5.00" },
+    ["< -1.5"] = { "-1.50", "1.60" }, ["[100..200)"] = { "200.00" }, ["null"] = { "0.00" }, ['"5.00"'] = { "5.00" },
+    ["< 92233720368547758"] = { "92233720368547758.00" },
+  } do
+    for _, text in ipairs(others) do
+      expect({ cell, text, matches(cell, amount(text)) }):is { cell, text, false }
+    end
+  end
 end)
 
 test("a list matches when one of it does", function()
@@ -303,4 +332,32 @@ test("what a plugin does later to the rows that it declared decides nothing", fu
   local outcome = mill.decide("test.way", mill.db.lead:create { name = "x" })
   decisions.by_name["test.way"] = nil
   expect(outcome):is { channel = "direct" }
+end)
+
+test("a row takes an amount by its value, and the record of the facts keeps it as a text", function()
+  local facts = { { "price", of = "lead.product.list_price" } }
+  local product = mill.db.product:create { name = "Dear", list_price = mill.money("5000.00", "USD") }
+
+  local outcome, lead = decide_by({
+    facts = facts, outcome = { { "size" } }, hit = "first", rows = { { ">= 1000", "large" }, { "-", "small" } },
+  }, { product = product })
+  expect(outcome):is { size = "large" }
+  expect(decided(lead)[1].row):is(1)
+
+  expect((decide_by({
+    facts = facts, outcome = { { "price" } }, decide = function(given) return { price = given.price } end,
+  }, { product = product }))):is { price = "5000.00" }
+end)
+
+test("an amount in a currency without a rate is refused by a table, and not taken for the base", function()
+  local product = mill.db.product:create { name = "Dear", list_price = mill.money("5000.00", "USD") }
+  local saved = settings.values.base_currency
+  settings.values.base_currency = "CNY"
+  local ok, fault = pcall(decide_by, {
+    facts = { { "price", of = "lead.product.list_price" } }, outcome = { { "size" } }, hit = "first", rows = { { ">= 1000", "large" } },
+  }, { product = product })
+  settings.values.base_currency = saved
+
+  expect(ok):is(false)
+  expect(tostring(fault)):has "the fact price is in USD, and rows compare CNY"
 end)
