@@ -3,16 +3,14 @@
 -- A decision is a table (rows of unary tests) or a Lua function that reaches nothing but its facts. What it was asked, what
 -- it answered, which row matched and what the log's position was, is written down in the same transaction.
 
-local clock = require "core.clock"
 local context = require "context"
 local generation = require "core.generation"
 local hash = require "core.hash"
-local i18n = require "i18n"
+local history = require "decisions.history"
 local id = require "core.id"
 local json = require "core.json"
 local outcomes = require "decisions.outcomes"
 local places = require "places"
-local policies = require "access.policies"
 local purity = require "decisions.purity"
 local records = require "entities.records"
 local registry = require "entities.registry"
@@ -274,11 +272,6 @@ local function gather(fact, record)
   end
 end
 
--- The cells of the row that matched, as they were.
-local function explain(decision, r)
-  return r and json.encode(json.array(table.move(decision.rows[r], 1, #decision.rows[r], 1, {}))) or nil
-end
-
 --- Decides about a record, and writes down why.
 ---@param name string
 ---@param subject table a record; its facts are read from the store
@@ -298,58 +291,12 @@ function decisions.decide(name, subject)
   ctx.decided.row = r
   if store.writes() then
     store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(), context.txn(ctx), entity.name, inner,
-      json.encode(plain), json.encode(outcome), r, explain(decision, r),
+      json.encode(plain), json.encode(outcome), r, history.explanation(decision, r),
       ctx.cause.kind, ctx.cause.id, generation.hash)
   end
   return outcome
 end
 
--- Whether a reader may know what a fact was read from.
-local function reader_knows(fact, actor, subject)
-  local record = subject
-  for i, step in ipairs(fact.path) do
-    local visible = record and policies.visible(step.entity, actor, record)
-    if not visible or not (visible == true or visible[step.field.name]) then
-      return false
-    elseif i < #fact.path then
-      local target = record[step.field.name] and id.open(record[step.field.name])
-      record = target and records.load(registry.get(step.field.to), target)
-      if not record then
-        return policies.known_fields(registry.get(step.field.to), actor) == true
-      end
-    end
-  end
-  return true
-end
-
---- The decisions about a record, newest first, masked by the reader's rights.
----@param entity table
----@param subject table the record, whole
----@param inner integer
----@param language string
----@return table[]
-function decisions.of_record(entity, subject, inner, language)
-  local actor = context.current().actor
-  local list = json.array {}
-  for _, row in ipairs(store.query(sql.of_record, entity.name, inner)) do
-    local decision = decisions.by_name[row[2]]
-    local facts, cells = json.decode(row[6]), row[9] and json.decode(row[9])
-    local shown, conditions = {}, json.array {}
-    for i, fact in ipairs(decision and decision.facts or {}) do
-      if reader_knows(fact, actor, subject) then
-        shown[fact.name] = facts[fact.name] == nil and json.null or facts[fact.name]
-        if cells and cells[i] then
-          conditions[#conditions + 1] = { fact = fact.name, test = cells[i] }
-        end
-      end
-    end
-    list[#list + 1] = {
-      id = id.seal(row[1]), decision = row[2], title = decision and i18n.say(decision.title, language) or row[2],
-      version = row[3], at = clock.format(row[4]), facts = shown, outcome = json.decode(row[7]), row = row[8] or json.null,
-      conditions = conditions,
-    }
-  end
-  return list
-end
+decisions.of_record = history.of_record
 
 return decisions

@@ -3,7 +3,9 @@
 local decimal = require "core.decimal"
 local decisions = require "decisions"
 local json = require "core.json"
+local policies = require "access.policies"
 local purity = require "decisions.purity"
+local registry = require "entities.registry"
 local sandbox = require "core.sandbox"
 local settings = require "settings"
 local tests = require "decisions.tests"
@@ -360,4 +362,101 @@ test("an amount in a currency without a rate is refused by a table, and not take
 
   expect(ok):is(false)
   expect(tostring(fault)):has "the fact price is in USD, and rows compare CNY"
+end)
+
+-- Runs with other decisions in the place of those that are declared, as after an edit of the file.
+local function edited(name, spec, run)
+  local saved = decisions.by_name[name]
+  decisions.by_name[name] = nil
+  local ok, fault = pcall(function()
+    if spec then
+      spec.title = { en = "Edited", zh = "已修改" }
+      decisions.declare(name, spec, { name = "test", version = "1.0.0" }, "edited", "decisions_test.lua:1")
+      decisions.finish()
+    end
+    run()
+  end)
+  decisions.by_name[name] = saved
+  if not ok then
+    error(fault, 0)
+  end
+end
+
+test("why it went there is told as it was, after the table was edited", function()
+  local product = mill.db.product:create { name = "Project", delivery_mode = "general" }
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85, product = product }
+  local before = decided(lead)
+
+  edited("lead.route", {
+    hit = "first", outcome = { { "other" } }, rows = { { "-", "-", "x" } },
+    facts = { { "area", of = "lead.region" }, { "score", of = "lead.source" } },
+  }, function()
+    expect(decided(lead)):is(before)
+  end)
+
+  expect(before[1].conditions):is {
+    { fact = "score", test = ">= 80" }, { fact = "region", test = '"east"' }, { fact = "mode", test = "-" },
+  }
+  expect(before[1].facts):is { score = 85, region = "east", mode = "general" }
+  expect(before[1].title):is "Lead routing"
+end)
+
+test("a decision that was removed still explains itself", function()
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85 }
+  local before = decided(lead)
+
+  edited("lead.route", nil, function()
+    expect(decided(lead)):is(before)
+    expect(request("hq", "GET", "/api/v1/lead/" .. lead.id .. "/decisions", nil, { ["accept-language"] = "zh" }).body.data[1].title)
+      :is "线索分配"
+  end)
+end)
+
+test("an outcome that is empty is told as such", function()
+  local lead = mill.db.lead:create { name = "x", score = 1 }
+
+  expect(decided(lead)[1].outcome):is { channel = "pool", selector = null, accept_within = null }
+end)
+
+-- What an agent with these fields of products reads of a lead's decision.
+local function read_by_agent(product_fields, lead)
+  local saved = policies.grants.product
+  policies.grants.product = {
+    { role = "agent", actions = { read = true }, where = { operator = "all" }, fields = product_fields },
+  }
+  local answer = request("anna.snelling", "GET", "/api/v1/lead/" .. lead.id .. "/decisions")
+  policies.grants.product = saved
+  return answer.body.data[1].facts
+end
+
+test("what a reader is told of facts follows from where they were read, whatever the table says today", function()
+  local product = mill.db.product:create { name = "Project", delivery_mode = "general" }
+  local anna = mill.db.position:find { code = "anna.snelling" }
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85, product = product }
+  mill.db.lead:update(lead, { owner = anna })
+  local limited, free = { id = true, name = true }, { id = true, name = true, delivery_mode = true }
+
+  expect(read_by_agent(limited, lead)):is { score = 85, region = "east" }
+  expect(read_by_agent(free, lead)):is { score = 85, region = "east", mode = "general" }
+  edited("lead.route", {
+    hit = "first", outcome = { { "other" } }, rows = { { "-", "x" } }, facts = { { "mode", of = "lead.score" } },
+  }, function()
+    expect(read_by_agent(limited, lead)):is { score = 85, region = "east" }
+  end)
+end)
+
+test("facts from what is no field any more are for readers without field limits", function()
+  local product = mill.db.product:create { name = "Project", delivery_mode = "general" }
+  local anna = mill.db.position:find { code = "anna.snelling" }
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85, product = product }
+  mill.db.lead:update(lead, { owner = anna })
+  local fields = registry.get("product").by_name
+  local saved = fields.delivery_mode
+  fields.delivery_mode = nil
+
+  local seen = { limited = read_by_agent({ id = true, delivery_mode = true }, lead), free = read_by_agent(nil, lead) }
+  fields.delivery_mode = saved
+
+  expect(seen.limited):is { score = 85, region = "east" }
+  expect(seen.free):is { score = 85, region = "east", mode = "general" }
 end)
