@@ -3,20 +3,19 @@
 -- A decision is a table (rows of unary tests) or a Lua function that reaches nothing but its facts. What it was asked, what
 -- it answered, which row matched and what the log's position was, is written down in the same transaction.
 
-local clock = require "core.clock"
 local context = require "context"
 local generation = require "core.generation"
 local hash = require "core.hash"
-local i18n = require "i18n"
+local history = require "decisions.history"
 local id = require "core.id"
 local json = require "core.json"
 local outcomes = require "decisions.outcomes"
 local places = require "places"
-local policies = require "access.policies"
 local purity = require "decisions.purity"
 local records = require "entities.records"
 local registry = require "entities.registry"
 local sandbox = require "core.sandbox"
+local settings = require "settings"
 local sql = require "sql.decisions"
 local store = require "core.store"
 local tests = require "decisions.tests"
@@ -33,11 +32,14 @@ local function compile_row(decision, r, row, width)
   end
   local conditions = {}
   for f, fact in ipairs(decision.facts) do
-    local expression, fault = tests.compile(row[f], ("facts[%q]"):format(fact.name))
+    local expression, fault, kinds = tests.compile(row[f], ("facts[%q]"):format(fact.name))
     if not expression then
       error(("decision %s: row %d, %s: %q: %s"):format(decision.name, r, fact.name, tostring(row[f]), fault), 0)
     elseif expression ~= "true" then
       conditions[#conditions + 1] = expression
+      for kind in pairs(kinds) do
+        fact.asked[kind] = fact.asked[kind] or r
+      end
     end
   end
   for o, outcome in ipairs(decision.outcome) do
@@ -65,7 +67,7 @@ local function compile_table(decision, spec)
     end
   end
   lines[#lines + 1] = "return found"
-  local match = assert(sandbox.load(table.concat(lines, "\n"), "=decision " .. decision.name, { type = type }))
+  local match = assert(sandbox.load(table.concat(lines, "\n"), "=decision " .. decision.name, tests.environment))
   local function twice(first, second)
     error(("decision %s: rows %d and %d both match, and hit is \"unique\""):format(decision.name, first, second), 0)
   end
@@ -151,7 +153,7 @@ function decisions.declare(name, spec, plugin, source, where)
     if type(fact[1]) ~= "string" or type(fact.of) ~= "string" then
       error(("decision %s: a fact is { \"name\", of = \"entity.field\" }"):format(name), 0)
     end
-    decision.facts[#decision.facts + 1] = { name = fact[1], of = fact.of, label = fact.label, where = place }
+    decision.facts[#decision.facts + 1] = { name = fact[1], of = fact.of, label = fact.label, where = place, asked = {}, index = i }
   end
   for i, declared in ipairs(spec.outcome or {}) do
     decision.outcome[i] = places.within(places.item(where, "outcome", i), make_outcome, name, declared)
@@ -188,11 +190,28 @@ local function resolve(decision, fact)
   fact.entity, fact.path = path[1], fields
 end
 
+-- Of which kind the values of a field are in a cell; all others are texts.
+local kind_of_type = { integer = "number", decimal = "number", money = "number", boolean = "boolean" }
+
+-- A cell that asks a number for a text would never match.
+local function check_kinds(decision, fact)
+  local field = fact.path[#fact.path].field
+  local kind = kind_of_type[field.type] or "string"
+  for asked, r in pairs(fact.asked) do
+    if asked ~= kind and asked ~= "null" then
+      error(("%s: decision %s: row %d, %s: %q: %s is of type %s and never fits %s"):format(
+        tostring(places.item(decision.where, "rows", r)), decision.name, r, fact.name, decision.rows[r][fact.index], fact.of,
+        field.type, asked == "string" and "a text" or "a " .. asked), 0)
+    end
+  end
+end
+
 --- Checks, when everything is loaded, where the facts come from.
 function decisions.finish()
   for _, decision in pairs(decisions.by_name) do
     for _, fact in ipairs(decision.facts) do
       resolve(decision, fact)
+      check_kinds(decision, fact)
       if decision.entity and decision.entity ~= fact.entity then
         error(("%s: decision %s: the fact %s is of %s, others of %s; a decision is about one record"):format(
           tostring(fact.where), decision.name, fact.name, fact.entity, decision.entity), 0)
@@ -202,9 +221,22 @@ function decisions.finish()
   end
 end
 
--- Facts are plain values, which can be written down; an amount is its text.
-local function fact_value(value)
-  return type(value) == "userdata" and tostring(value) or value
+-- Facts are plain values, which can be written down: an amount is its text. Rows compare amounts by their value, in the
+-- currency in which all are compared; until there are rates, no amount is in another.
+local function in_words(facts)
+  local plain = {}
+  for name, value in pairs(facts) do
+    plain[name] = type(value) == "userdata" and tostring(value) or value
+  end
+  return plain
+end
+
+local function check_currency(decision, fact, value)
+  local currency = decision.rows and type(value) == "userdata" and value:currency()
+  if currency and currency ~= settings.base_currency() then
+    error(("decision %s: the fact %s is in %s, and rows compare %s"):format(
+      decision.name, fact.name, currency, settings.base_currency()), 0)
+  end
 end
 
 -- The record as it stands, with its inner id: what a plugin's copy says of it is not asked.
@@ -231,18 +263,13 @@ local function gather(fact, record)
     if value == nil then
       return nil
     elseif i == #fact.path then
-      return fact_value(value)
+      return value
     end
     record = records.load(registry.get(step.field.to), id.open(value))
     if not record then
       return nil
     end
   end
-end
-
--- The cells of the row that matched, as they were.
-local function explain(decision, r)
-  return r and json.encode(json.array(table.move(decision.rows[r], 1, #decision.rows[r], 1, {}))) or nil
 end
 
 --- Decides about a record, and writes down why.
@@ -256,64 +283,20 @@ function decisions.decide(name, subject)
   local entity, record, inner = stored(decision, subject)
   for _, fact in ipairs(decision.facts) do
     facts[fact.name] = gather(fact, record)
+    check_currency(decision, fact, facts[fact.name])
   end
+  local plain = in_words(facts)
   ctx.decided = { name = name }
-  local outcome, r = decision.run(facts)
+  local outcome, r = decision.run(decision.rows and facts or plain)
   ctx.decided.row = r
   if store.writes() then
     store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(), context.txn(ctx), entity.name, inner,
-      json.encode(facts), json.encode(outcome), r, explain(decision, r),
+      json.encode(plain), json.encode(outcome), r, history.explanation(decision, r),
       ctx.cause.kind, ctx.cause.id, generation.hash)
   end
   return outcome
 end
 
--- Whether a reader may know what a fact was read from.
-local function reader_knows(fact, actor, subject)
-  local record = subject
-  for i, step in ipairs(fact.path) do
-    local visible = record and policies.visible(step.entity, actor, record)
-    if not visible or not (visible == true or visible[step.field.name]) then
-      return false
-    elseif i < #fact.path then
-      local target = record[step.field.name] and id.open(record[step.field.name])
-      record = target and records.load(registry.get(step.field.to), target)
-      if not record then
-        return policies.known_fields(registry.get(step.field.to), actor) == true
-      end
-    end
-  end
-  return true
-end
-
---- The decisions about a record, newest first, masked by the reader's rights.
----@param entity table
----@param subject table the record, whole
----@param inner integer
----@param language string
----@return table[]
-function decisions.of_record(entity, subject, inner, language)
-  local actor = context.current().actor
-  local list = json.array {}
-  for _, row in ipairs(store.query(sql.of_record, entity.name, inner)) do
-    local decision = decisions.by_name[row[2]]
-    local facts, cells = json.decode(row[6]), row[9] and json.decode(row[9])
-    local shown, conditions = {}, json.array {}
-    for i, fact in ipairs(decision and decision.facts or {}) do
-      if reader_knows(fact, actor, subject) then
-        shown[fact.name] = facts[fact.name] == nil and json.null or facts[fact.name]
-        if cells and cells[i] then
-          conditions[#conditions + 1] = { fact = fact.name, test = cells[i] }
-        end
-      end
-    end
-    list[#list + 1] = {
-      id = id.seal(row[1]), decision = row[2], title = decision and i18n.say(decision.title, language) or row[2],
-      version = row[3], at = clock.format(row[4]), facts = shown, outcome = json.decode(row[7]), row = row[8] or json.null,
-      conditions = conditions,
-    }
-  end
-  return list
-end
+decisions.of_record = history.of_record
 
 return decisions

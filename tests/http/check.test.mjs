@@ -212,6 +212,17 @@ test('an outcome that is not what the table says it is, is told with row and cel
   ]);
 });
 
+test('a cell that no fact of its type can fit is told', async () => {
+  const never = (row, told) => [told, { 'decisions/way.lua': decision(row) }, `plugins/probe/decisions/way.lua:5: decision probe.way: row 1, ${told}`];
+
+  await tells([
+    never(`{ '"80"', "-", "x" }`, 'score: "\\"80\\"": lead.score is of type integer and never fits a text'),
+    never('{ "-", "> 80", "x" }', 'region: "> 80": lead.region is of type text and never fits a number'),
+    never('{ "5, true", "-", "x" }', 'score: "5, true": lead.score is of type integer and never fits a boolean'),
+  ]);
+  assert.match(await check({ 'decisions/way.lua': decision(`{ "null, 5", 'not("east")', "x" }`) }), /^good/);
+});
+
 test('a decision that a rule uses and nobody declares is told with the rule', async () => {
   const rule = 'mill.rule "probe.way" {\n  title = { en = "x", zh = "x" }, on = "lead.created", uses = { "lead.rout" }, run = function() end,\n}\n';
 

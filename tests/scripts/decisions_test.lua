@@ -1,14 +1,18 @@
 -- tests/scripts/decisions_test.lua: unary tests, tables, decisions in Lua, and what is written down of them.
 
+local decimal = require "core.decimal"
 local decisions = require "decisions"
 local json = require "core.json"
+local policies = require "access.policies"
 local purity = require "decisions.purity"
+local registry = require "entities.registry"
 local sandbox = require "core.sandbox"
+local settings = require "settings"
 local tests = require "decisions.tests"
 
 local function matches(cell, value)
   local expression = assert(tests.compile(cell, "fact"))
-  return assert(sandbox.load("local fact = ... return " .. expression, "=cell", { type = type }))(value)
+  return assert(sandbox.load("local fact = ... return " .. expression, "=cell", tests.environment))(value)
 end
 
 test("a dash matches anything, nothing included", function()
@@ -30,6 +34,33 @@ test("ranges are open or closed at each end", function()
   expect(matches("[50..80)", 80)):is(false)
   expect(matches("(50..80]", 50)):is(false)
   expect(matches("(50..80]", 80)):is(true)
+end)
+
+test("an amount is compared with numbers by its value, exactly", function()
+  local function amount(text)
+    return decimal.parse(text, 2, "USD")
+  end
+
+  for cell, fits in pairs {
+    [">= 1000"] = { "1000.00", "5000.00", "10000.00" }, ["< 1000"] = { "999.99", "-5000.00", "0.00" },
+    ["> 0.01"] = { "0.02", "0.10" }, ["> -1.5"] = { "-1.49", "-0.01", "0.00" }, ["1000"] = { "1000.00" }, ["12.5"] = { "12.50" },
+    ["0"] = { "0.00" }, ["[100..200)"] = { "100.00", "199.99" }, ["5, 7"] = { "7.00" }, ["not(5)"] = { "5.01" },
+    ["> 92233720368547758"] = { "92233720368547758.07" }, ["<= 10000000000000000000000"] = { "92233720368547758.07" },
+    ["-"] = { "1.00" },
+  } do
+    for _, text in ipairs(fits) do
+      expect({ cell, text, matches(cell, amount(text)) }):is { cell, text, true }
+    end
+  end
+  for cell, others in pairs {
+    [">= 1000"] = { "999.99", "-1000.00", "90.00" }, ["1000"] = { "1000.01", "-1000.00" }, ["not(5)"] = { "5.00" },
+    ["< -1.5"] = { "-1.50", "1.60" }, ["[100..200)"] = { "200.00" }, ["null"] = { "0.00" }, ['"5.00"'] = { "5.00" },
+    ["< 92233720368547758"] = { "92233720368547758.00" },
+  } do
+    for _, text in ipairs(others) do
+      expect({ cell, text, matches(cell, amount(text)) }):is { cell, text, false }
+    end
+  end
 end)
 
 test("a list matches when one of it does", function()
@@ -303,4 +334,129 @@ test("what a plugin does later to the rows that it declared decides nothing", fu
   local outcome = mill.decide("test.way", mill.db.lead:create { name = "x" })
   decisions.by_name["test.way"] = nil
   expect(outcome):is { channel = "direct" }
+end)
+
+test("a row takes an amount by its value, and the record of the facts keeps it as a text", function()
+  local facts = { { "price", of = "lead.product.list_price" } }
+  local product = mill.db.product:create { name = "Dear", list_price = mill.money("5000.00", "USD") }
+
+  local outcome, lead = decide_by({
+    facts = facts, outcome = { { "size" } }, hit = "first", rows = { { ">= 1000", "large" }, { "-", "small" } },
+  }, { product = product })
+  expect(outcome):is { size = "large" }
+  expect(decided(lead)[1].row):is(1)
+
+  expect((decide_by({
+    facts = facts, outcome = { { "price" } }, decide = function(given) return { price = given.price } end,
+  }, { product = product }))):is { price = "5000.00" }
+end)
+
+test("an amount in a currency without a rate is refused by a table, and not taken for the base", function()
+  local product = mill.db.product:create { name = "Dear", list_price = mill.money("5000.00", "USD") }
+  local saved = settings.values.base_currency
+  settings.values.base_currency = "CNY"
+  local ok, fault = pcall(decide_by, {
+    facts = { { "price", of = "lead.product.list_price" } }, outcome = { { "size" } }, hit = "first", rows = { { ">= 1000", "large" } },
+  }, { product = product })
+  settings.values.base_currency = saved
+
+  expect(ok):is(false)
+  expect(tostring(fault)):has "the fact price is in USD, and rows compare CNY"
+end)
+
+-- Runs with other decisions in the place of those that are declared, as after an edit of the file.
+local function edited(name, spec, run)
+  local saved = decisions.by_name[name]
+  decisions.by_name[name] = nil
+  local ok, fault = pcall(function()
+    if spec then
+      spec.title = { en = "Edited", zh = "已修改" }
+      decisions.declare(name, spec, { name = "test", version = "1.0.0" }, "edited", "decisions_test.lua:1")
+      decisions.finish()
+    end
+    run()
+  end)
+  decisions.by_name[name] = saved
+  if not ok then
+    error(fault, 0)
+  end
+end
+
+test("why it went there is told as it was, after the table was edited", function()
+  local product = mill.db.product:create { name = "Project", delivery_mode = "general" }
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85, product = product }
+  local before = decided(lead)
+
+  edited("lead.route", {
+    hit = "first", outcome = { { "other" } }, rows = { { "-", "-", "x" } },
+    facts = { { "area", of = "lead.region" }, { "score", of = "lead.source" } },
+  }, function()
+    expect(decided(lead)):is(before)
+  end)
+
+  expect(before[1].conditions):is {
+    { fact = "score", test = ">= 80" }, { fact = "region", test = '"east"' }, { fact = "mode", test = "-" },
+  }
+  expect(before[1].facts):is { score = 85, region = "east", mode = "general" }
+  expect(before[1].title):is "Lead routing"
+end)
+
+test("a decision that was removed still explains itself", function()
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85 }
+  local before = decided(lead)
+
+  edited("lead.route", nil, function()
+    expect(decided(lead)):is(before)
+    expect(request("hq", "GET", "/api/v1/lead/" .. lead.id .. "/decisions", nil, { ["accept-language"] = "zh" }).body.data[1].title)
+      :is "线索分配"
+  end)
+end)
+
+test("an outcome that is empty is told as such", function()
+  local lead = mill.db.lead:create { name = "x", score = 1 }
+
+  expect(decided(lead)[1].outcome):is { channel = "pool", selector = null, accept_within = null }
+end)
+
+-- What an agent with these fields of products reads of a lead's decision.
+local function read_by_agent(product_fields, lead)
+  local saved = policies.grants.product
+  policies.grants.product = {
+    { role = "agent", actions = { read = true }, where = { operator = "all" }, fields = product_fields },
+  }
+  local answer = request("anna.snelling", "GET", "/api/v1/lead/" .. lead.id .. "/decisions")
+  policies.grants.product = saved
+  return answer.body.data[1].facts
+end
+
+test("what a reader is told of facts follows from where they were read, whatever the table says today", function()
+  local product = mill.db.product:create { name = "Project", delivery_mode = "general" }
+  local anna = mill.db.position:find { code = "anna.snelling" }
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85, product = product }
+  mill.db.lead:update(lead, { owner = anna })
+  local limited, free = { id = true, name = true }, { id = true, name = true, delivery_mode = true }
+
+  expect(read_by_agent(limited, lead)):is { score = 85, region = "east" }
+  expect(read_by_agent(free, lead)):is { score = 85, region = "east", mode = "general" }
+  edited("lead.route", {
+    hit = "first", outcome = { { "other" } }, rows = { { "-", "x" } }, facts = { { "mode", of = "lead.score" } },
+  }, function()
+    expect(read_by_agent(limited, lead)):is { score = 85, region = "east" }
+  end)
+end)
+
+test("facts from what is no field any more are for readers without field limits", function()
+  local product = mill.db.product:create { name = "Project", delivery_mode = "general" }
+  local anna = mill.db.position:find { code = "anna.snelling" }
+  local lead = mill.db.lead:create { name = "x", region = "east", score = 85, product = product }
+  mill.db.lead:update(lead, { owner = anna })
+  local fields = registry.get("product").by_name
+  local saved = fields.delivery_mode
+  fields.delivery_mode = nil
+
+  local seen = { limited = read_by_agent({ id = true, delivery_mode = true }, lead), free = read_by_agent(nil, lead) }
+  fields.delivery_mode = saved
+
+  expect(seen.limited):is { score = 85, region = "east" }
+  expect(seen.free):is { score = 85, region = "east", mode = "general" }
 end)
