@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "builder.h"
 #include "data_folder.h"
+#include "descriptors.h"
 #include "home.h"
 #include "text/hash.h"
 #include "text/json_in.h"
@@ -328,9 +329,13 @@ static void finish_start(struct server *server)
 
 static void listen_for_requests(struct server *server)
 {
+	struct http_limits limits = http_default_limits;
 	struct err err;
-	int rc = http_port_check(server->host, server->port, &err);
+	int rc = descriptors_for_clients(
+		server->worker_count, limits.connections, &limits.connections, &err);
 
+	if (rc == 0)
+		rc = http_port_check(server->host, server->port, &err);
 	if (rc != 0) {
 		fail(server, rc, err.text);
 		return;
@@ -339,6 +344,7 @@ static void listen_for_requests(struct server *server)
 		struct worker_options options = {
 			.host = server->host,
 			.port = server->port,
+			.limits = &limits,
 			.store = server->store,
 			.home = server->home,
 			.state = server->first->workers[i],

@@ -234,7 +234,7 @@ static int open_for_work(struct worker *worker)
 		adopt(worker, worker->options.state);
 	if (rc == 0)
 		rc = http_server_start(&worker->server, &worker->loop, worker->options.host,
-			worker->options.port, &http_default_limits, &owner, &worker->err);
+			worker->options.port, worker->options.limits, &owner, &worker->err);
 	if (rc == 0)
 		worker->port = http_server_port(worker->server);
 	return rc;

@@ -14,6 +14,7 @@ struct worker;
 struct worker_options {
 	const char *host;
 	int port;
+	const struct http_limits *limits; /* read at the start */
 	struct store *store;
 	struct home *home;
 	struct state *state;      /* the first one; the worker's from then on */

@@ -51,7 +51,8 @@ struct http_limits {
 	unsigned headers;          /* 100 */
 	/* For the whole of each: 10 s, 30 s, 75 s, 30 s. */
 	unsigned head_ms, body_ms, idle_ms, write_ms;
-	unsigned connections; /* of this server: 10,000; above it a connection is closed at once */
+	unsigned connections; /* of this server: 10,000; above it a connection is closed at once.
+				 Fewer than there are descriptors: see descriptors.h */
 };
 extern const struct http_limits http_default_limits;
 
