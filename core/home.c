@@ -192,17 +192,11 @@ static void flush(void *owner)
 	store_flush(home->conn);
 }
 
-static void loop_over(struct queue *queue, void *consumer)
-{
-	(void)queue;
-	(void)consumer;
-}
-
 static void drained(void *owner)
 {
 	struct home *home = owner;
 
-	queue_close(&home->stop, loop_over);
+	queue_close(&home->stop, NULL);
 }
 
 static void on_stop(struct queue *queue, void *consumer)
@@ -267,5 +261,7 @@ void home_stop(struct home *home)
 		return;
 	queue_push(&home->stop, &home->stop_item);
 	uv_thread_join(&home->thread);
+	lane_destroy(&home->lane);
+	queue_destroy(&home->stop);
 	free(home);
 }

@@ -511,6 +511,7 @@ static void release(struct server *server)
 	if (server->store != NULL)
 		store_close(server->store);
 	data_folder_close(&server->folder);
+	queue_destroy(&server->inbox);
 	uv_loop_close(&server->loop);
 	free(server->admin);
 	free(server);

@@ -28,6 +28,7 @@ struct worker {
 	struct state *state;
 	struct queue inbox;   /* orders of the control thread */
 	struct queue answers; /* outcomes of the home */
+	unsigned under_way;   /* requests that are not answered yet */
 	uv_sem_t started;
 	int port, rc;
 	struct err err;
@@ -85,21 +86,38 @@ static void answer_failure(struct http_exchange *exchange, int rc, const char *t
 	problem_answer(exchange, status_of(rc), detail_of(rc));
 }
 
+/* Nothing comes from the home any more. What the home still has when the grace of a stop is over,
+ * it finishes; the worker waits for it, and the answer is dropped. */
+static void settle(struct worker *worker)
+{
+	if (worker->server == NULL && worker->under_way == 0)
+		queue_close(&worker->answers, NULL);
+}
+
+static void request_over(struct worker *worker)
+{
+	worker->under_way--;
+	settle(worker);
+}
+
 static void write_over(struct write *write)
 {
 	struct http_exchange *exchange = write->data;
+	struct worker *worker = http_exchange_data(exchange);
 
 	if (write->rc == 0)
 		http_answer(exchange, &write->answer);
 	else
 		answer_failure(exchange, write->rc, buf_text(&write->answer_text));
 	write_free(write);
+	request_over(worker);
 }
 
+/* Whose client was cut off by a stop is not begun. */
 static void send_home(
 	struct worker *worker, struct http_exchange *exchange, struct http_text prepared)
 {
-	struct write *write = write_new(WRITE_REQUEST);
+	struct write *write = worker->server != NULL ? write_new(WRITE_REQUEST) : NULL;
 
 	if (write != NULL) {
 		write->request = http_exchange_request(exchange);
@@ -112,18 +130,23 @@ static void send_home(
 	}
 	write_free(write);
 	problem_answer(exchange, 503, "too many changes are waiting");
+	request_over(worker);
 }
 
 static void task_over(void *data, const struct task_result *result)
 {
 	struct http_exchange *exchange = data;
+	struct worker *worker = http_exchange_data(exchange);
 
+	if (result->rc == 0 && result->to_lane) {
+		send_home(worker, exchange, result->text);
+		return;
+	}
 	if (result->rc != 0)
 		answer_failure(exchange, result->rc, result->text.data);
-	else if (result->to_lane)
-		send_home(http_exchange_data(exchange), exchange, result->text);
 	else
 		http_answer(exchange, &result->answer);
+	request_over(worker);
 }
 
 static void on_request(void *owner, struct http_exchange *exchange)
@@ -132,13 +155,15 @@ static void on_request(void *owner, struct http_exchange *exchange)
 	const struct http_request *request = http_exchange_request(exchange);
 
 	http_exchange_set_data(exchange, worker);
-	if (path_is(request, "/healthz"))
+	if (path_is(request, "/healthz")) {
 		answer_text(exchange, 200, "ok\n");
-	else if (path_is(request, "/readyz"))
+	} else if (path_is(request, "/readyz")) {
 		answer_text(exchange, atomic_load(worker->options.ready) ? 200 : 503,
 			atomic_load(worker->options.ready) ? "ready\n" : "starting\n");
-	else
+	} else {
+		worker->under_way++;
 		state_handle(worker->state, request, task_over, exchange);
+	}
 }
 
 static size_t on_refusal(void *owner, int status, const char *reason, const char *request_id,
@@ -195,7 +220,7 @@ static void server_stopped(void *data)
 
 	worker->server = NULL;
 	queue_close(&worker->inbox, NULL);
-	queue_close(&worker->answers, NULL);
+	settle(worker);
 }
 
 static void adopt(struct worker *worker, struct state *state)
@@ -313,6 +338,8 @@ void worker_stop(struct worker *worker, unsigned grace_ms)
 void worker_join(struct worker *worker)
 {
 	uv_thread_join(&worker->thread);
+	queue_destroy(&worker->inbox);
+	queue_destroy(&worker->answers);
 	uv_sem_destroy(&worker->started);
 	free(worker);
 }

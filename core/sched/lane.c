@@ -117,15 +117,14 @@ void lane_again(struct lane *lane, struct lane_work *work)
 	turn(lane);
 }
 
-static void inbox_closed(struct queue *queue, void *consumer)
-{
-	(void)queue;
-	(void)consumer;
-}
-
 void lane_close(struct lane *lane, void (*drained)(void *owner))
 {
 	lane->drained = drained;
-	queue_close(&lane->inbox, inbox_closed);
+	queue_close(&lane->inbox, NULL);
 	turn(lane);
+}
+
+void lane_destroy(struct lane *lane)
+{
+	queue_destroy(&lane->inbox);
 }

@@ -53,3 +53,6 @@ void lane_again(struct lane *lane, struct lane_work *work);
 
 /* Refuses further work, runs what waits, flushes, and calls `drained`. */
 void lane_close(struct lane *lane, void (*drained)(void *owner));
+
+/* After the close, when nobody is left who pushes. */
+void lane_destroy(struct lane *lane);

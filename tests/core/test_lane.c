@@ -104,6 +104,7 @@ static void end(struct world *world)
 	uv_close((uv_handle_t *)&world->later, NULL);
 	uv_run(&world->loop, UV_RUN_DEFAULT);
 	assert_true(world->drained);
+	lane_destroy(&world->lane);
 	assert_int_equal(uv_loop_close(&world->loop), 0);
 }
 

@@ -13,12 +13,32 @@ import { connect } from '../support/raw.mjs';
 import { make_root } from '../support/root.mjs';
 import { demo_password, start, tidemill } from '../support/server.mjs';
 
+// Records that keep the home busy: `spin` rounds of a thousand steps each in the transaction.
+const busy = {
+  'plugin.lua': 'return { name = "busy", version = "1.0.0", api = 1, title = { en = "Busy", zh = "忙" } }\n',
+  'access.lua': 'mill.access "busy" { { role = "administrator", allow = "all" } }\n',
+  'entities.lua': `mill.entity "busy" {
+  label = { en = "Busy", zh = "忙" },
+  fields = { { "spin", "integer", label = { en = "Spin", zh = "转" } } },
+}
+`,
+  'rules.lua': `mill.rule "busy.spin" {
+  title = { en = "Spin", zh = "转" },
+  on = "busy.created",
+  run = function(busy)
+    local x = 0
+    for i = 1, busy.spin * 1000 do x = x + i % 7 end
+  end,
+}
+`,
+};
+
 let root;
 let folder; // of all data folders here; `seed` in it is one that has all the demo brings
 let made = 0;
 
 before(async () => {
-  root = await make_root({ rows: 5 });
+  root = await make_root({ rows: 5, plugins: { busy } });
   folder = await mkdtemp(join(tmpdir(), 'tidemill-stop-'));
   await (await start({ config: root.config, cwd: root.path, data: join(folder, 'seed') })).stop();
 });
@@ -34,7 +54,7 @@ async function fresh() {
   return data;
 }
 
-const serve = async (data) => start({ config: root.config, cwd: root.path, data: data ?? await fresh() });
+const serve = async (data, args) => start({ config: root.config, cwd: root.path, data: data ?? await fresh(), args });
 const later = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // A start that should end by itself: its status and what it said.
@@ -84,6 +104,48 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
     await with_copy(database(data), verify_changes);
   });
 }
+
+// How many rounds keep the home busy for so long, on this machine.
+async function rounds_of(ms, client) {
+  const began = Date.now();
+  assert.equal((await client.post('/api/v1/busy', { spin: 10_000 })).status, 201);
+  return Math.ceil(10_000 * ms / (Date.now() - began));
+}
+
+test('a stop whose grace runs out cuts the client off, and the home still finishes what it has', async () => {
+  const data = await fresh();
+  const server = await serve(data);
+  const admin = await server.log_in('admin');
+  const spin = await rounds_of(13_000, admin);
+  const lost = [spin, 1].map((rounds) => admin.post('/api/v1/busy', { spin: rounds }).then((answer) => answer.status, () => 'lost'));
+  await later(300);
+
+  server.child.kill('SIGTERM');
+
+  assert.deepEqual(await Promise.all(lost), ['lost', 'lost']);
+  assert.deepEqual(await server.ended, { code: 0, signal: null }, server.logs);
+  assert.doesNotMatch(server.logs, /found its thread gone/);
+  const again = await serve(data);
+  const there = await (await again.log_in('admin')).get('/api/v1/busy?limit=200');
+  await again.stop();
+  assert.equal(there.body.data.filter((one) => one.spin === spin || one.spin === 1).length, 2);
+});
+
+test('a stop during a change of the generation ends both', async () => {
+  const server = await serve(undefined, ['--watch']);
+  const admin = await server.log_in('admin');
+  // The switch waits in the lane behind this.
+  const slow = admin.post('/api/v1/busy', { spin: await rounds_of(2000, admin) }).then((answer) => answer.status);
+  await later(300);
+  await root.write('plugins/busy/rules.lua', `${busy['rules.lua']}-- changed\n`);
+  await later(500);
+
+  server.child.kill('SIGTERM');
+
+  assert.equal(await slow, 201);
+  assert.deepEqual(await server.ended, { code: 0, signal: null }, server.logs);
+  assert.match(server.logs, /outcome=serves[^]*stop[^]*outcome=serves/, 'the stop did not come during the change: it proves nothing');
+});
 
 test('a stop takes no longer than its requests: connections that wait for nothing are closed at once', async () => {
   const server = await serve();
