@@ -72,9 +72,10 @@ static void describe_demo(void *data, const struct task_result *result)
 	json_t *facts =
 		result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
 	const char *welcome = json_string_value(json_object_get(facts, "welcome"));
-	const char *address = server_address(server);
 
-	fprintf(stderr, "\nTidemill serves %s\n", address);
+	if (facts == NULL)
+		return; /* a stop was faster */
+	fprintf(stderr, "\nTidemill serves %s\n", server_address(server));
 	if (welcome != NULL)
 		fprintf(stderr, "\n%s\n", welcome);
 	json_decref(facts);
@@ -139,9 +140,10 @@ static void errand_started(struct server *server, void *data, int rc, const stru
 {
 	struct errand *errand = data;
 
-	(void)err;
 	errand->server = server;
-	if (rc == 0)
+	if (rc != 0)
+		errand->err = *err;
+	else
 		server_command(server, errand->command, errand->arguments,
 			strlen(errand->arguments), errand->on_text, errand_over, errand);
 }

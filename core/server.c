@@ -49,17 +49,22 @@ struct server {
 
 static void finish(struct server *server);
 
+/* What fails because a stop was asked, or after it, is no failure of the server. */
 static void fail(struct server *server, int rc, const char *text)
 {
-	server->rc = rc;
-	err_set(&server->err, rc, "%s", text);
+	if (server->stopping) {
+		log_event(LOG_WARN, "stop", "%s", text != NULL ? text : err_name(rc));
+	} else {
+		server->rc = rc;
+		err_set(&server->err, rc, "%s", text != NULL ? text : err_name(rc));
+	}
 	server_stop(server);
 }
 
-static void report_start(struct server *server)
+static void report_start(struct server *server, int rc, const struct err *err)
 {
 	if (!server->started && server->options.started != NULL)
-		server->options.started(server, server->options.data, server->rc, &server->err);
+		server->options.started(server, server->options.data, rc, err);
 	server->started = true;
 }
 
@@ -187,7 +192,7 @@ static void switched(struct write *write)
 		states->home = NULL;
 		log_generation(server, states, "serves", NULL);
 		adopt(server, states);
-		if (first) {
+		if (first && !server->stopping) {
 			server->first = states;
 			start_workers(server);
 		} else {
@@ -195,10 +200,9 @@ static void switched(struct write *write)
 		}
 	}
 	write_free(write);
-	if (server->stopping)
-		finish(server);
-	else if (server->rebuild)
+	if (server->rebuild && !server->stopping)
 		build_and_switch(server);
+	finish(server);
 }
 
 static void build_and_switch(struct server *server)
@@ -296,9 +300,8 @@ static void ready(void *data, const struct task_result *result)
 		return;
 	}
 	atomic_store(&server->ready, true);
-	report_start(server);
-	if (server->stopping)
-		finish(server);
+	report_start(server, 0, &server->err);
+	finish(server);
 }
 
 static void start_text(void *data, const char *text, size_t len)
@@ -376,7 +379,9 @@ static void described(void *data, const struct task_result *result)
 
 	server->commands--;
 	json_decref(facts);
-	if (facts == NULL) {
+	if (server->stopping) {
+		finish(server);
+	} else if (facts == NULL) {
 		fail(server, TM_ESCRIPT,
 			result->rc != 0 ? result->text.data : "the description cannot be read");
 	} else if (demo_logins && !is_loopback(server->host) &&
@@ -419,9 +424,10 @@ static void on_signal(uv_signal_t *signal, int number)
 	server_stop(server);
 }
 
+/* Asked after everything that a stop waits for. */
 static void finish(struct server *server)
 {
-	if (server->commands > 0 || server->switching ||
+	if (!server->stopping || server->commands > 0 || server->switching ||
 		uv_is_closing((uv_handle_t *)&server->signals[0]))
 		return;
 	for (int i = 0; i < server->workers_running; i++)
@@ -438,11 +444,9 @@ static void finish(struct server *server)
 
 void server_stop(struct server *server)
 {
-	if (server->stopping)
-		return;
-	server->stopping = true;
-	for (int i = 0; i < server->workers_running; i++)
+	for (int i = 0; !server->stopping && i < server->workers_running; i++)
 		worker_stop(server->workers[i], GRACE_MS);
+	server->stopping = true;
 	finish(server);
 }
 
@@ -539,7 +543,9 @@ int server_run(const struct server_options *options, struct err *err)
 		rc = server->rc;
 		*err = server->err;
 	}
-	report_start(server);
+	if (rc == 0)
+		err_set(err, TM_EINTR, "the server was stopped before it was ready");
+	report_start(server, err->code, err);
 	release(server);
 	return rc;
 }
@@ -573,8 +579,7 @@ static void command_over(void *data, const struct task_result *result)
 	server->commands--;
 	call->done(call->data, result);
 	free(call);
-	if (server->stopping)
-		finish(server);
+	finish(server);
 }
 
 void server_command(struct server *server, const char *name, const char *arguments, size_t len,

@@ -147,6 +147,28 @@ test('a stop during a change of the generation ends both', async () => {
   assert.match(server.logs, /outcome=serves[^]*stop[^]*outcome=serves/, 'the stop did not come during the change: it proves nothing');
 });
 
+for (const seeded of [false, true]) {
+  test(`a stop in the first moments of a start ends it, ${seeded ? 'over data that is there' : 'while the demo comes in'}`, async () => {
+    const data = seeded ? await fresh() : join(folder, 'first moments');
+    for (let ms = 20; ms <= 300; ms += 40) {
+      const child = spawn(tidemill, ['serve', '--config', root.config, '--data', data, '--listen', '127.0.0.1:0'],
+        { cwd: root.path, stdio: ['ignore', 'pipe', 'pipe'] });
+      const ended = new Promise((done) => child.once('close', (code, signal) => done(signal ?? code)));
+      let said = '';
+      child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
+      await later(ms);
+      child.kill('SIGTERM');
+      const end = await Promise.race([ended, later(15_000).then(() => 'it hangs')]);
+      child.kill('SIGKILL');
+
+      // Before the handler is there the signal ends it by itself.
+      assert.ok(end === 0 || (end === 'SIGTERM' && said === ''), `after ${ms} ms: ${end}\n${said}`);
+      assert.doesNotMatch(said, /stop text[^]*Tidemill serves/);
+      if (!seeded) await rm(data, { recursive: true, force: true });
+    }
+  });
+}
+
 test('a stop takes no longer than its requests: connections that wait for nothing are closed at once', async () => {
   const server = await serve();
   const wires = await Promise.all(Array.from({ length: 20 }, () => connect(server.url)));
