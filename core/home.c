@@ -88,6 +88,18 @@ static void fail(struct write *write, int rc, const char *text)
 	buf_puts(&write->answer_text, text);
 }
 
+/* One of the two states is retired, here where it has run: perhaps inside its last task. */
+static void switch_over(struct write *write)
+{
+	struct home *home = write->home;
+	struct state *over = write->rc == 0 ? home->state : write->state;
+
+	if (write->rc == 0)
+		home->state = write->state;
+	if (over != NULL)
+		state_retire(over);
+}
+
 /* The unit is on disk, undone, or lost. */
 static void unit_over(void *data, int rc, const struct err *err)
 {
@@ -99,11 +111,8 @@ static void unit_over(void *data, int rc, const struct err *err)
 	}
 	if (rc != 0)
 		fail(write, rc, err->text);
-	if (write->kind == WRITE_SWITCH && write->rc == 0) {
-		if (write->home->state != NULL)
-			state_retire(write->home->state);
-		write->home->state = write->state;
-	}
+	if (write->kind == WRITE_SWITCH)
+		switch_over(write);
 	give_back(write);
 }
 
@@ -167,6 +176,8 @@ static void run(void *owner, struct lane_work *work)
 	write->unit = store_unit_begin(home->conn, work->alone || write->kind == WRITE_SWITCH);
 	if (write->unit == NULL) {
 		fail(write, TM_ENOMEM, "no memory");
+		if (write->kind == WRITE_SWITCH)
+			switch_over(write);
 		give_back(write);
 		lane_ran(&home->lane, work);
 		return;

@@ -183,13 +183,13 @@ static void switched(struct write *write)
 
 	free(order);
 	server->switching = false;
+	states->home = NULL;
 	if (write->rc != 0) {
 		log_refusal(server, buf_text(&write->answer_text));
 		if (first)
 			fail(server, write->rc, buf_text(&write->answer_text));
 		states_free(states);
 	} else {
-		states->home = NULL;
 		log_generation(server, states, "serves", NULL);
 		adopt(server, states);
 		if (first && !server->stopping) {
