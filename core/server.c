@@ -68,7 +68,8 @@ static void report_start(struct server *server, int rc, const struct err *err)
 	server->started = true;
 }
 
-/* Bulk work that commands of this thread send home. */
+/* Bulk work that commands of this thread send home. A stop ends them at their next piece: each has
+ * been whole, and a long import would hold the server open and deaf. */
 
 struct bulk_call {
 	void (*done)(void *data, int rc, const char *answer, size_t len);
@@ -88,10 +89,17 @@ static void bulk_over(struct write *write)
 static int lane_call(void *host, const char *name, const char *payload, size_t len,
 	void (*done)(void *data, int rc, const char *answer, size_t len), void *data)
 {
+	static const char stopping[] = "the server is stopping; what is in stays in";
 	struct server *server = host;
-	struct write *write = write_new(WRITE_BULK);
-	struct bulk_call *call = malloc(sizeof *call);
+	struct write *write;
+	struct bulk_call *call;
 
+	if (server->stopping) {
+		done(data, TM_EBUSY, stopping, sizeof stopping - 1);
+		return 0;
+	}
+	write = write_new(WRITE_BULK);
+	call = malloc(sizeof *call);
 	if (write != NULL && call != NULL) {
 		*call = (struct bulk_call){.done = done, .data = data};
 		write->reply = &server->inbox;

@@ -147,6 +147,30 @@ test('a stop during a change of the generation ends both', async () => {
   assert.match(server.logs, /outcome=serves[^]*stop[^]*outcome=serves/, 'the stop did not come during the change: it proves nothing');
 });
 
+test('a stop ends an import after the slice that runs, and what is in stays in', async () => {
+  const data = await fresh();
+  const server = await serve(data);
+  const file = join(folder, 'long.csv');
+  const rows = Array.from({ length: 20_000 }, (_, i) => `STOP${i},Anna Snelling,GTX Pro,,Engaging,2017-01-02,,`);
+  await writeFile(file, ['opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value', ...rows, ''].join('\n'));
+  const importing = run('import', 'opportunity', file, '--config', root.config, '--data', data);
+  const hq = await server.log_in('hq');
+  while ((await hq.get('/api/v1/opportunity?number=STOP99&limit=1')).body.data.length === 0) await later(20);
+  const began = Date.now();
+
+  const end = await server.stop();
+  const took = Date.now() - began;
+
+  const { status, said } = await importing;
+  assert.deepEqual([end.code, status], [0, 1]);
+  assert.match(said, /the server is stopping; what is in stays in/);
+  assert.ok(took < 3000, `${took} ms`);
+  const again = await serve(data);
+  const there = (await (await again.log_in('hq')).get('/api/v1/opportunity?number=STOP99&limit=1')).body.data.length;
+  await again.stop();
+  assert.equal(there, 1);
+});
+
 for (const seeded of [false, true]) {
   test(`a stop in the first moments of a start ends it, ${seeded ? 'over data that is there' : 'while the demo comes in'}`, async () => {
     const data = seeded ? await fresh() : join(folder, 'first moments');
