@@ -33,8 +33,8 @@ struct state_host {
 	void *host;
 };
 
-/* Loads scripts/main.lua of `gen`, which loads everything else. On failure `err->text` holds file,
- * line and what is wrong. */
+/* Loads scripts/main.lua of `gen`, which loads everything else, in at most five seconds of the
+ * processor. On failure `err->text` holds file, line and what is wrong. */
 int state_new(struct state **state, struct generation *gen, struct err *err);
 
 /* Binds the state to its thread. Once, before the first task, on that thread. */

@@ -31,6 +31,8 @@ struct state {
 	struct generation *gen;
 	struct state_host host;
 	bool attached, retired;
+	int64_t load_until_ns; /* of this thread's processor time, while it loads; else 0 */
+	struct err load_late;  /* where that time was over */
 	int functions[TASK_KINDS]; /* references to main's functions */
 	struct task *current;
 	struct task *idle;

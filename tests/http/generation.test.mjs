@@ -27,7 +27,7 @@ async function save(path, change) {
   const before_text = await readFile(file(path), 'utf8');
   const seen = server.logs.length;
   await writeFile(file(path), change(before_text));
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 800; i++) {
     const line = server.logs.slice(seen).split('\n').find((one) => one.includes(' generation '));
     if (line) return line;
     await new Promise((later) => setTimeout(later, 25));
@@ -111,6 +111,15 @@ test('a schema step that is refused again and again leaves the home its state, w
     assert.equal((await admin.post('/api/v1/lead', { name: `after ${i}`, budget: i })).status, 201);
   }
   assert.doesNotMatch(server.logs, /Sanitizer/);
+});
+
+test('a file that never ends loading is named with its line, and the old generation serves on', async () => {
+  const loop = 'while true do pcall(function() while true do end end) end';
+  const line = await save('plugins/lead/rules.lua', (text) => `${loop}\n${text}`);
+  await save('plugins/lead/rules.lua', (text) => text.replace(`${loop}\n`, `-- once a loop\n`));
+
+  assert.match(line, /refused; the one before serves on.*plugins\/lead\/rules\.lua:1: loading takes more than 5 seconds/);
+  assert.equal((await admin.post('/api/v1/lead', { name: 'after the loop' })).status, 201);
 });
 
 test('under load no request fails while generations change', async () => {
