@@ -53,24 +53,19 @@ static void answer_text(struct http_exchange *exchange, int status, const char *
 
 static int status_of(int rc)
 {
-	return rc == TM_EFULL || rc == TM_EIO || rc == TM_EBUSY || rc == TM_ENOMEM ||
-			       rc == TM_EUNKNOWN
-		       ? 503
-		       : 500;
+	return rc == TM_EFULL || rc == TM_EIO || rc == TM_EBUSY || rc == TM_ENOMEM ? 503 : 500;
 }
 
 /* What a caller may know of a failure; the log knows more. */
 static const char *detail_of(int rc)
 {
 	switch (rc) {
-	case TM_EUNKNOWN:
-		return "whether the change was kept is not known";
 	case TM_EINTR:
-		return "the work was interrupted; nothing was changed";
+		return PROBLEM_INTERRUPTED;
 	case TM_EFULL:
-		return "there is no room on the disk; nothing was changed";
+		return PROBLEM_DISK_FULL;
 	default:
-		return "nothing was changed";
+		return PROBLEM_NOTHING_CHANGED;
 	}
 }
 
@@ -83,7 +78,10 @@ static void answer_failure(struct http_exchange *exchange, int rc, const char *t
 	log_text(&line, "cause", err_name(rc));
 	log_text(&line, "text", text != NULL ? text : "");
 	log_end(&line);
-	problem_answer(exchange, status_of(rc), detail_of(rc));
+	if (rc == TM_EUNKNOWN)
+		problem_answer_unknown(exchange);
+	else
+		problem_answer(exchange, status_of(rc), detail_of(rc));
 }
 
 /* Nothing comes from the home any more. What the home still has when the grace of a stop is over,
@@ -129,7 +127,7 @@ static void send_home(
 			return;
 	}
 	write_free(write);
-	problem_answer(exchange, 503, "too many changes are waiting");
+	problem_answer(exchange, 503, PROBLEM_TOO_MANY);
 	request_over(worker);
 }
 
@@ -166,14 +164,14 @@ static void on_request(void *owner, struct http_exchange *exchange)
 	}
 }
 
-static size_t on_refusal(void *owner, int status, const char *reason, const char *request_id,
-	char *body, size_t room)
+static size_t on_refusal(void *owner, int status, const char *reason,
+	const struct http_request *request, char *body, size_t room)
 {
 	struct buf text = BUF_EMPTY;
 	size_t len;
 
 	(void)owner;
-	problem_write(&text, NULL, request_id, status, reason);
+	problem_write(&text, request, status, reason);
 	len = text.failed || text.len > room ? 0 : text.len;
 	if (len > 0)
 		memcpy(body, text.data, len);
