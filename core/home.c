@@ -40,7 +40,8 @@ void write_free(struct write *write)
 }
 
 /* The script's answer lives as long as its task only; what goes back to the worker is a copy, in
- * one buffer: the headers' structs, then all bytes. */
+ * one buffer: the headers' structs, then all bytes. Without memory for it, rc says so and the unit
+ * is undone: what cannot be answered has not happened. */
 static void copy_answer(struct write *write, const struct http_answer *from)
 {
 	struct buf *to = &write->answer_text;
@@ -70,8 +71,18 @@ static void copy_answer(struct write *write, const struct http_answer *from)
 	}
 	write->answer = *from;
 	write->answer.headers = headers;
-	write->answer.body.data = memcpy(bytes, from->body.data, from->body.len);
+	write->answer.body.data = bytes;
+	if (from->body.len > 0)
+		memcpy(bytes, from->body.data, from->body.len);
 	to->len = total;
+}
+
+static void copy_text(struct write *write, struct http_text text)
+{
+	buf_clear(&write->answer_text);
+	buf_append(&write->answer_text, text.data, text.len);
+	if (buf_text(&write->answer_text) == NULL)
+		write->rc = TM_ENOMEM;
 }
 
 static void give_back(struct write *write)
@@ -138,11 +149,12 @@ static void task_over(void *data, const struct task_result *result)
 		verdict = STORE_UNDO;
 	} else if (write->kind == WRITE_REQUEST) {
 		copy_answer(write, &result->answer);
-		if (write->answer.status >= 400)
+		if (write->rc != 0 || write->answer.status >= 400)
 			verdict = STORE_UNDO;
 	} else {
-		buf_clear(&write->answer_text);
-		buf_append(&write->answer_text, result->text.data, result->text.len);
+		copy_text(write, result->text);
+		if (write->rc != 0)
+			verdict = STORE_UNDO;
 	}
 	end_unit(write, verdict);
 }
