@@ -31,6 +31,7 @@ struct server {
 	struct store *store;
 	struct store_conn *conn; /* reading, for commands */
 	struct home *home;
+	struct attempts *attempts;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -358,6 +359,7 @@ static void listen_for_requests(struct server *server)
 			.limits = &limits,
 			.store = server->store,
 			.home = server->home,
+			.attempts = server->attempts,
 			.state = server->first->workers[i],
 			.ready = &server->ready,
 			.log_requests = server->options.settings->log_requests,
@@ -482,6 +484,8 @@ static int open_all(struct server *server, struct err *err)
 		rc = store_open(&server->store, server->folder.database, err);
 	if (rc == 0)
 		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
+	if (rc == 0 && (server->attempts = attempts_new()) == NULL)
+		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0)
 		rc = home_start(&server->home, server->store, server->options.record, err);
 	if (rc == 0 && server->options.listens)
@@ -522,6 +526,7 @@ static void release(struct server *server)
 		store_conn_close(server->conn);
 	if (server->store != NULL)
 		store_close(server->store);
+	attempts_free(server->attempts);
 	data_folder_close(&server->folder);
 	queue_destroy(&server->inbox);
 	uv_loop_close(&server->loop);

@@ -225,7 +225,8 @@ static void adopt(struct worker *worker, struct state *state)
 {
 	state_attach(state, &(struct state_host){.loop = &worker->loop,
 				    .store = worker->options.store,
-				    .conn = worker->conn});
+				    .conn = worker->conn,
+				    .attempts = worker->options.attempts});
 	if (worker->state != NULL)
 		state_retire(worker->state);
 	worker->state = state;

@@ -17,6 +17,7 @@ struct worker_options {
 	const struct http_limits *limits; /* read at the start */
 	struct store *store;
 	struct home *home;
+	struct attempts *attempts;
 	struct state *state;      /* the first one; the worker's from then on */
 	const atomic_bool *ready; /* what /readyz tells */
 	bool log_requests;

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { assert_problem } from '../support/problem.mjs';
 import { connect } from '../support/raw.mjs';
 import { make_root } from '../support/root.mjs';
-import { start, tidemill } from '../support/server.mjs';
+import { demo_password, start, tidemill } from '../support/server.mjs';
 
 let root;
 let folder;
@@ -66,4 +67,41 @@ test('more connections than the process may have files are closed, and those tha
 test('a server that may open too few files to serve with says so and does not start', async () => {
   await assert.rejects(start({ config: root.config, cwd: root.path, program: await program_under('-n 64') }),
     /may open 64 files only \(ulimit -n\)/);
+});
+
+test('ten wrong passwords for a login close it to the right one too, for a minute and over all workers', async () => {
+  const server = await start({ config: root.config, cwd: root.path });
+  const try_login = (login, password, language = 'en') => server.nobody.request('POST', '/api/v1/session', { login, password },
+    { 'accept-language': language, connection: 'close' });
+  try {
+    const statuses = [];
+    for (let i = 0; i < 10; i += 1) statuses.push((await try_login(i % 2 ? 'HQ' : 'hq', `guess ${i}`)).status);
+    const right = await try_login('hq', demo_password);
+    const chinese = await try_login('hq', demo_password, 'zh');
+    const other = await try_login('admin', demo_password);
+
+    assert.deepEqual(statuses, Array(10).fill(401));
+    assert_problem(right, 429);
+    assert.equal(right.body.type, 'urn:tidemill:problem:many-attempts');
+    assert.ok(Number(right.headers.get('retry-after')) > 30 && Number(right.headers.get('retry-after')) <= 60);
+    assert.match(chinese.body.title, /一分钟后/);
+    assert.equal(other.status, 201);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('a right password ends the count of wrong ones, and an unknown login is counted like a known one', async () => {
+  const server = await start({ config: root.config, cwd: root.path });
+  const try_login = (login, password) => server.nobody.post('/api/v1/session', { login, password });
+  try {
+    for (let round = 0; round < 2; round += 1) {
+      for (let i = 0; i < 9; i += 1) assert.equal((await try_login('hq', 'guess')).status, 401);
+      assert.equal((await try_login('hq', demo_password)).status, 201);
+    }
+    for (let i = 0; i < 10; i += 1) assert.equal((await try_login('nobody', 'guess')).status, 401);
+    assert.equal((await try_login('nobody', 'guess')).status, 429);
+  } finally {
+    await server.stop();
+  }
 });

@@ -112,25 +112,6 @@ async function rounds_of(ms, client) {
   return Math.ceil(10_000 * ms / (Date.now() - began));
 }
 
-test('a stop whose grace runs out cuts the client off, and the home still finishes what it has', async () => {
-  const data = await fresh();
-  const server = await serve(data);
-  const admin = await server.log_in('admin');
-  const spin = await rounds_of(13_000, admin);
-  const lost = [spin, 1].map((rounds) => admin.post('/api/v1/busy', { spin: rounds }).then((answer) => answer.status, () => 'lost'));
-  await later(300);
-
-  server.child.kill('SIGTERM');
-
-  assert.deepEqual(await Promise.all(lost), ['lost', 'lost']);
-  assert.deepEqual(await server.ended, { code: 0, signal: null }, server.logs);
-  assert.doesNotMatch(server.logs, /found its thread gone/);
-  const again = await serve(data);
-  const there = await (await again.log_in('admin')).get('/api/v1/busy?limit=200');
-  await again.stop();
-  assert.equal(there.body.data.filter((one) => one.spin === spin || one.spin === 1).length, 2);
-});
-
 test('a stop during a change of the generation ends both', async () => {
   const server = await serve(undefined, ['--watch']);
   const admin = await server.log_in('admin');
