@@ -98,6 +98,8 @@ static void describe_demo(void *data, const struct task_result *result)
 	const char *serves = json_string_value(json_object_get(facts, "serves"));
 	const char *welcome = json_string_value(json_object_get(facts, "welcome"));
 
+	if (facts == NULL)
+		return; /* a stop was faster */
 	fprintf(stderr, "\n%s %s\n", serves != NULL ? serves : "Tidemill serves",
 		server_address(server));
 	if (welcome != NULL)
@@ -174,9 +176,10 @@ static void errand_started(struct server *server, void *data, int rc, const stru
 {
 	struct errand *errand = data;
 
-	(void)err;
 	errand->server = server;
-	if (rc == 0)
+	if (rc != 0)
+		errand->err = *err;
+	else
 		server_command(server, errand->command, errand->arguments,
 			strlen(errand->arguments), errand->on_text, errand_over, errand);
 }

@@ -40,7 +40,8 @@ void write_free(struct write *write)
 }
 
 /* The script's answer lives as long as its task only; what goes back to the worker is a copy, in
- * one buffer: the headers' structs, then all bytes. */
+ * one buffer: the headers' structs, then all bytes. Without memory for it, rc says so and the unit
+ * is undone: what cannot be answered has not happened. */
 static void copy_answer(struct write *write, const struct http_answer *from)
 {
 	struct buf *to = &write->answer_text;
@@ -70,8 +71,18 @@ static void copy_answer(struct write *write, const struct http_answer *from)
 	}
 	write->answer = *from;
 	write->answer.headers = headers;
-	write->answer.body.data = memcpy(bytes, from->body.data, from->body.len);
+	write->answer.body.data = bytes;
+	if (from->body.len > 0)
+		memcpy(bytes, from->body.data, from->body.len);
 	to->len = total;
+}
+
+static void copy_text(struct write *write, struct http_text text)
+{
+	buf_clear(&write->answer_text);
+	buf_append(&write->answer_text, text.data, text.len);
+	if (buf_text(&write->answer_text) == NULL)
+		write->rc = TM_ENOMEM;
 }
 
 static void give_back(struct write *write)
@@ -88,6 +99,18 @@ static void fail(struct write *write, int rc, const char *text)
 	buf_puts(&write->answer_text, text);
 }
 
+/* One of the two states is retired, here where it has run: perhaps inside its last task. */
+static void switch_over(struct write *write)
+{
+	struct home *home = write->home;
+	struct state *over = write->rc == 0 ? home->state : write->state;
+
+	if (write->rc == 0)
+		home->state = write->state;
+	if (over != NULL)
+		state_retire(over);
+}
+
 /* The unit is on disk, undone, or lost. */
 static void unit_over(void *data, int rc, const struct err *err)
 {
@@ -99,11 +122,8 @@ static void unit_over(void *data, int rc, const struct err *err)
 	}
 	if (rc != 0)
 		fail(write, rc, err->text);
-	if (write->kind == WRITE_SWITCH && write->rc == 0) {
-		if (write->home->state != NULL)
-			state_retire(write->home->state);
-		write->home->state = write->state;
-	}
+	if (write->kind == WRITE_SWITCH)
+		switch_over(write);
 	give_back(write);
 }
 
@@ -129,11 +149,12 @@ static void task_over(void *data, const struct task_result *result)
 		verdict = STORE_UNDO;
 	} else if (write->kind == WRITE_REQUEST) {
 		copy_answer(write, &result->answer);
-		if (write->answer.status >= 400)
+		if (write->rc != 0 || write->answer.status >= 400)
 			verdict = STORE_UNDO;
 	} else {
-		buf_clear(&write->answer_text);
-		buf_append(&write->answer_text, result->text.data, result->text.len);
+		copy_text(write, result->text);
+		if (write->rc != 0)
+			verdict = STORE_UNDO;
 	}
 	end_unit(write, verdict);
 }
@@ -167,6 +188,8 @@ static void run(void *owner, struct lane_work *work)
 	write->unit = store_unit_begin(home->conn, work->alone || write->kind == WRITE_SWITCH);
 	if (write->unit == NULL) {
 		fail(write, TM_ENOMEM, "no memory");
+		if (write->kind == WRITE_SWITCH)
+			switch_over(write);
 		give_back(write);
 		lane_ran(&home->lane, work);
 		return;
@@ -192,17 +215,11 @@ static void flush(void *owner)
 	store_flush(home->conn);
 }
 
-static void loop_over(struct queue *queue, void *consumer)
-{
-	(void)queue;
-	(void)consumer;
-}
-
 static void drained(void *owner)
 {
 	struct home *home = owner;
 
-	queue_close(&home->stop, loop_over);
+	queue_close(&home->stop, NULL);
 }
 
 static void on_stop(struct queue *queue, void *consumer)
@@ -267,5 +284,7 @@ void home_stop(struct home *home)
 		return;
 	queue_push(&home->stop, &home->stop_item);
 	uv_thread_join(&home->thread);
+	lane_destroy(&home->lane);
+	queue_destroy(&home->stop);
 	free(home);
 }

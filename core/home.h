@@ -25,7 +25,7 @@ struct write {
 	enum write_kind kind;
 	const struct http_request *request;
 	struct buf text;     /* what was prepared, or the payload */
-	struct state *state; /* switch only: the new state, owned by the home if all goes well */
+	struct state *state; /* switch only: the new state, the home's from the push on */
 	struct queue *reply;
 	void (*done)(struct write *write); /* on the reply's thread, which owns the write again */
 	void *data;

@@ -11,7 +11,7 @@ struct words {
 	const char *code, *en, *zh;
 };
 
-static const struct words known[] = {
+static const struct words titles[] = {
 	{400, "bad-request", "The request cannot be understood", "请求无法识别"},
 	{408, "timeout", "The request took too long to arrive", "请求接收超时"},
 	{413, "too-large", "The request is too large", "请求过大"},
@@ -25,12 +25,51 @@ static const struct words known[] = {
 	{505, "http-version", "The server speaks HTTP/1.1", "服务器只支持 HTTP/1.1"},
 };
 
+/* Whoever sends it again may do the same thing twice: neither "busy" nor "try again". */
+static const struct words unknown = {503, "outcome-unknown",
+	"Whether the change was kept is not known; look before you send it again",
+	"无法确定更改是否已保存，请先查看，再决定是否重新提交"};
+
+/* What more is said, of requests whose head was understood: before that, nobody's language is
+ * known. */
+static const struct {
+	const char *en, *zh;
+} details[] = {
+	{PROBLEM_NOTHING_CHANGED, "没有任何更改"},
+	{PROBLEM_INTERRUPTED, "处理被中断，没有任何更改"},
+	{PROBLEM_DISK_FULL, "磁盘空间不足，没有任何更改"},
+	{PROBLEM_TOO_MANY, "等待处理的更改过多"},
+	{"The head is malformed.", "请求头格式错误。"},
+	{"The connection ended inside a request.", "请求尚未发送完，连接就已关闭。"},
+	{"The body of the request came too slowly.", "请求正文发送过慢。"},
+	{"The body is malformed.", "请求正文格式错误。"},
+	{"The body is too long.", "请求正文过长。"},
+	{"There is no memory for the body.", "没有内存接收请求正文。"},
+	{"The answer could not be sent as it was made.", "应答无法按原样发送。"},
+	{"A chunk's size is malformed.", "分块的长度格式错误。"},
+	{"A chunk's size does not end with CR and LF.", "分块的长度行没有以 CR 和 LF 结尾。"},
+	{"A chunk's extension is malformed.", "分块的扩展格式错误。"},
+	{"The chunk extensions are too long.", "分块的扩展过长。"},
+	{"A chunk does not end with CR and LF.", "分块没有以 CR 和 LF 结尾。"},
+	{"A trailer is malformed.", "尾部字段格式错误。"},
+	{"The trailers are too long.", "尾部字段过长。"},
+	{"The request has too many trailers.", "尾部字段过多。"},
+};
+
 static const struct words *words_for(int status)
 {
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (known[i].status == status)
-			return &known[i];
-	return &known[0];
+	for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
+		if (titles[i].status == status)
+			return &titles[i];
+	return &titles[0];
+}
+
+static const char *in_chinese(const char *detail)
+{
+	for (size_t i = 0; i < sizeof details / sizeof details[0]; i++)
+		if (strcmp(details[i].en, detail) == 0)
+			return details[i].zh;
+	return detail;
 }
 
 /* Chinese is spoken to whoever names it first (scripts/i18n.lua weighs more finely). */
@@ -47,37 +86,62 @@ static bool reads_chinese(const struct http_request *request)
 	return false;
 }
 
-void problem_write(struct buf *to, const struct http_request *request, const char *request_id,
-	int status, const char *detail)
+static void put(struct buf *to, const char *name, const char *text)
 {
-	const struct words *words = words_for(status);
+	buf_printf(to, ",\"%s\":", name);
+	json_out_string(to, text, strlen(text));
+}
 
-	buf_printf(to, "{\"type\":\"urn:tidemill:problem:%s\",\"title\":", words->code);
-	json_out_string(to, reads_chinese(request) ? words->zh : words->en,
-		strlen(reads_chinese(request) ? words->zh : words->en));
-	buf_printf(to, ",\"status\":%d", status);
-	if (detail != NULL && detail[0] != '\0') {
-		buf_puts(to, ",\"detail\":");
-		json_out_string(to, detail, strlen(detail));
-	}
-	if (request_id != NULL)
-		buf_printf(to, ",\"request\":\"%s\"", request_id);
+static void write_with(struct buf *to, const struct http_request *request,
+	const struct words *words, const char *detail)
+{
+	bool chinese = reads_chinese(request);
+
+	buf_printf(to, "{\"type\":\"urn:tidemill:problem:%s\"", words->code);
+	put(to, "title", chinese ? words->zh : words->en);
+	buf_printf(to, ",\"status\":%d", words->status);
+	if (detail != NULL)
+		put(to, "detail", chinese ? in_chinese(detail) : detail);
+	put(to, "request", request->id);
 	buf_puts(to, "}");
 }
 
-void problem_answer(struct http_exchange *exchange, int status, const char *detail)
+void problem_write(
+	struct buf *to, const struct http_request *request, int status, const char *detail)
 {
-	const struct http_request *request = http_exchange_request(exchange);
-	struct buf body = BUF_EMPTY;
+	struct words words = *words_for(status);
+
+	words.status = status;
+	write_with(to, request, &words, detail);
+}
+
+static void answer(struct http_exchange *exchange, int status, const struct buf *body, bool again)
+{
 	struct http_answer_header headers[] = {
 		{"content-type", {"application/problem+json", strlen("application/problem+json")}},
 		{"retry-after", {"1", 1}},
 	};
 
-	problem_write(&body, request, request->id, status, detail);
 	http_answer(exchange, &(struct http_answer){.status = status,
 				      .headers = headers,
-				      .header_count = status == 503 ? 2 : 1,
-				      .body = {body.data, body.len}});
+				      .header_count = again ? 2 : 1,
+				      .body = {body->data, body->len}});
+}
+
+void problem_answer(struct http_exchange *exchange, int status, const char *detail)
+{
+	struct buf body = BUF_EMPTY;
+
+	problem_write(&body, http_exchange_request(exchange), status, detail);
+	answer(exchange, status, &body, status == 503);
+	buf_free(&body);
+}
+
+void problem_answer_unknown(struct http_exchange *exchange)
+{
+	struct buf body = BUF_EMPTY;
+
+	write_with(&body, http_exchange_request(exchange), &unknown, NULL);
+	answer(exchange, unknown.status, &body, false);
 	buf_free(&body);
 }

@@ -1,13 +1,23 @@
 /* core/problem.h: problem documents (RFC 9457) that the core itself must say, in the caller's
- * language. */
+ * language where the request says which. */
 #pragma once
 
 #include "base/buf.h"
 #include "net/http_server.h"
 
-/* Appends the document. `detail` (English, may be NULL) says more; `request` may be NULL. */
-void problem_write(struct buf *to, const struct http_request *request, const char *request_id,
-	int status, const char *detail);
+/* What more there is to say. With the reasons of core/net these are the details that problem.c
+ * knows in both languages; others are said in English. */
+#define PROBLEM_NOTHING_CHANGED "nothing was changed"
+#define PROBLEM_INTERRUPTED "the work was interrupted; nothing was changed"
+#define PROBLEM_DISK_FULL "there is no room on the disk; nothing was changed"
+#define PROBLEM_TOO_MANY "too many changes are waiting"
+
+/* Appends the document. `detail` is English, and may be NULL. */
+void problem_write(
+	struct buf *to, const struct http_request *request, int status, const char *detail);
 
 /* Answers `exchange` with a problem; 503 says Retry-After. */
 void problem_answer(struct http_exchange *exchange, int status, const char *detail);
+
+/* Answers that it is not known whether the change was kept. */
+void problem_answer_unknown(struct http_exchange *exchange);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "builder.h"
 #include "data_folder.h"
+#include "descriptors.h"
 #include "home.h"
 #include "text/hash.h"
 #include "text/json_in.h"
@@ -30,6 +31,7 @@ struct server {
 	struct store *store;
 	struct store_conn *conn; /* reading, for commands */
 	struct home *home;
+	struct attempts *attempts;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -48,21 +50,27 @@ struct server {
 
 static void finish(struct server *server);
 
+/* What fails because a stop was asked, or after it, is no failure of the server. */
 static void fail(struct server *server, int rc, const char *text)
 {
-	server->rc = rc;
-	err_set(&server->err, rc, "%s", text);
+	if (server->stopping) {
+		log_event(LOG_WARN, "stop", "%s", text != NULL ? text : err_name(rc));
+	} else {
+		server->rc = rc;
+		err_set(&server->err, rc, "%s", text != NULL ? text : err_name(rc));
+	}
 	server_stop(server);
 }
 
-static void report_start(struct server *server)
+static void report_start(struct server *server, int rc, const struct err *err)
 {
 	if (!server->started && server->options.started != NULL)
-		server->options.started(server, server->options.data, server->rc, &server->err);
+		server->options.started(server, server->options.data, rc, err);
 	server->started = true;
 }
 
-/* Bulk work that commands of this thread send home. */
+/* Bulk work that commands of this thread send home. A stop ends them at their next piece: each has
+ * been whole, and a long import would hold the server open and deaf. */
 
 struct bulk_call {
 	void (*done)(void *data, int rc, const char *answer, size_t len);
@@ -82,10 +90,17 @@ static void bulk_over(struct write *write)
 static int lane_call(void *host, const char *name, const char *payload, size_t len,
 	void (*done)(void *data, int rc, const char *answer, size_t len), void *data)
 {
+	static const char stopping[] = "the server is stopping; what is in stays in";
 	struct server *server = host;
-	struct write *write = write_new(WRITE_BULK);
-	struct bulk_call *call = malloc(sizeof *call);
+	struct write *write;
+	struct bulk_call *call;
 
+	if (server->stopping) {
+		done(data, TM_EBUSY, stopping, sizeof stopping - 1);
+		return 0;
+	}
+	write = write_new(WRITE_BULK);
+	call = malloc(sizeof *call);
 	if (write != NULL && call != NULL) {
 		*call = (struct bulk_call){.done = done, .data = data};
 		write->reply = &server->inbox;
@@ -177,16 +192,16 @@ static void switched(struct write *write)
 
 	free(order);
 	server->switching = false;
+	states->home = NULL;
 	if (write->rc != 0) {
 		log_refusal(server, buf_text(&write->answer_text));
 		if (first)
 			fail(server, write->rc, buf_text(&write->answer_text));
 		states_free(states);
 	} else {
-		states->home = NULL;
 		log_generation(server, states, "serves", NULL);
 		adopt(server, states);
-		if (first) {
+		if (first && !server->stopping) {
 			server->first = states;
 			start_workers(server);
 		} else {
@@ -194,10 +209,9 @@ static void switched(struct write *write)
 		}
 	}
 	write_free(write);
-	if (server->stopping)
-		finish(server);
-	else if (server->rebuild)
+	if (server->rebuild && !server->stopping)
 		build_and_switch(server);
+	finish(server);
 }
 
 static void build_and_switch(struct server *server)
@@ -295,9 +309,8 @@ static void ready(void *data, const struct task_result *result)
 		return;
 	}
 	atomic_store(&server->ready, true);
-	report_start(server);
-	if (server->stopping)
-		finish(server);
+	report_start(server, 0, &server->err);
+	finish(server);
 }
 
 static void start_text(void *data, const char *text, size_t len)
@@ -330,9 +343,13 @@ static void finish_start(struct server *server)
 
 static void listen_for_requests(struct server *server)
 {
+	struct http_limits limits = http_default_limits;
 	struct err err;
-	int rc = http_port_check(server->host, server->port, &err);
+	int rc = descriptors_for_clients(
+		server->worker_count, limits.connections, &limits.connections, &err);
 
+	if (rc == 0)
+		rc = http_port_check(server->host, server->port, &err);
 	if (rc != 0) {
 		fail(server, rc, err.text);
 		return;
@@ -341,8 +358,10 @@ static void listen_for_requests(struct server *server)
 		struct worker_options options = {
 			.host = server->host,
 			.port = server->port,
+			.limits = &limits,
 			.store = server->store,
 			.home = server->home,
+			.attempts = server->attempts,
 			.state = server->first->workers[i],
 			.ready = &server->ready,
 			.log_requests = server->options.settings->log_requests,
@@ -372,7 +391,9 @@ static void described(void *data, const struct task_result *result)
 
 	server->commands--;
 	json_decref(facts);
-	if (facts == NULL) {
+	if (server->stopping) {
+		finish(server);
+	} else if (facts == NULL) {
 		fail(server, TM_ESCRIPT,
 			result->rc != 0 ? result->text.data : "the description cannot be read");
 	} else if (demo_logins && !is_loopback(server->host) &&
@@ -415,9 +436,10 @@ static void on_signal(uv_signal_t *signal, int number)
 	server_stop(server);
 }
 
+/* Asked after everything that a stop waits for. */
 static void finish(struct server *server)
 {
-	if (server->commands > 0 || server->switching ||
+	if (!server->stopping || server->commands > 0 || server->switching ||
 		uv_is_closing((uv_handle_t *)&server->signals[0]))
 		return;
 	for (int i = 0; i < server->workers_running; i++)
@@ -434,11 +456,9 @@ static void finish(struct server *server)
 
 void server_stop(struct server *server)
 {
-	if (server->stopping)
-		return;
-	server->stopping = true;
-	for (int i = 0; i < server->workers_running; i++)
+	for (int i = 0; !server->stopping && i < server->workers_running; i++)
 		worker_stop(server->workers[i], GRACE_MS);
+	server->stopping = true;
 	finish(server);
 }
 
@@ -466,6 +486,8 @@ static int open_all(struct server *server, struct err *err)
 		rc = store_open(&server->store, server->folder.database, err);
 	if (rc == 0)
 		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
+	if (rc == 0 && (server->attempts = attempts_new()) == NULL)
+		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0)
 		rc = home_start(&server->home, server->store, server->options.record, err);
 	if (rc == 0 && server->options.listens)
@@ -506,7 +528,9 @@ static void release(struct server *server)
 		store_conn_close(server->conn);
 	if (server->store != NULL)
 		store_close(server->store);
+	attempts_free(server->attempts);
 	data_folder_close(&server->folder);
+	queue_destroy(&server->inbox);
 	uv_loop_close(&server->loop);
 	free(server->admin);
 	free(server);
@@ -534,7 +558,9 @@ int server_run(const struct server_options *options, struct err *err)
 		rc = server->rc;
 		*err = server->err;
 	}
-	report_start(server);
+	if (rc == 0)
+		err_set(err, TM_EINTR, "the server was stopped before it was ready");
+	report_start(server, err->code, err);
 	release(server);
 	return rc;
 }
@@ -568,8 +594,7 @@ static void command_over(void *data, const struct task_result *result)
 	server->commands--;
 	call->done(call->data, result);
 	free(call);
-	if (server->stopping)
-		finish(server);
+	finish(server);
 }
 
 void server_command(struct server *server, const char *name, const char *arguments, size_t len,

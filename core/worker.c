@@ -28,6 +28,7 @@ struct worker {
 	struct state *state;
 	struct queue inbox;   /* orders of the control thread */
 	struct queue answers; /* outcomes of the home */
+	unsigned under_way;   /* requests that are not answered yet */
 	uv_sem_t started;
 	int port, rc;
 	struct err err;
@@ -52,24 +53,19 @@ static void answer_text(struct http_exchange *exchange, int status, const char *
 
 static int status_of(int rc)
 {
-	return rc == TM_EFULL || rc == TM_EIO || rc == TM_EBUSY || rc == TM_ENOMEM ||
-			       rc == TM_EUNKNOWN
-		       ? 503
-		       : 500;
+	return rc == TM_EFULL || rc == TM_EIO || rc == TM_EBUSY || rc == TM_ENOMEM ? 503 : 500;
 }
 
 /* What a caller may know of a failure; the log knows more. */
 static const char *detail_of(int rc)
 {
 	switch (rc) {
-	case TM_EUNKNOWN:
-		return "whether the change was kept is not known";
 	case TM_EINTR:
-		return "the work was interrupted; nothing was changed";
+		return PROBLEM_INTERRUPTED;
 	case TM_EFULL:
-		return "there is no room on the disk; nothing was changed";
+		return PROBLEM_DISK_FULL;
 	default:
-		return "nothing was changed";
+		return PROBLEM_NOTHING_CHANGED;
 	}
 }
 
@@ -82,24 +78,44 @@ static void answer_failure(struct http_exchange *exchange, int rc, const char *t
 	log_text(&line, "cause", err_name(rc));
 	log_text(&line, "text", text != NULL ? text : "");
 	log_end(&line);
-	problem_answer(exchange, status_of(rc), detail_of(rc));
+	if (rc == TM_EUNKNOWN)
+		problem_answer_unknown(exchange);
+	else
+		problem_answer(exchange, status_of(rc), detail_of(rc));
+}
+
+/* Nothing comes from the home any more. What the home still has when the grace of a stop is over,
+ * it finishes; the worker waits for it, and the answer is dropped. */
+static void settle(struct worker *worker)
+{
+	if (worker->server == NULL && worker->under_way == 0)
+		queue_close(&worker->answers, NULL);
+}
+
+static void request_over(struct worker *worker)
+{
+	worker->under_way--;
+	settle(worker);
 }
 
 static void write_over(struct write *write)
 {
 	struct http_exchange *exchange = write->data;
+	struct worker *worker = http_exchange_data(exchange);
 
 	if (write->rc == 0)
 		http_answer(exchange, &write->answer);
 	else
 		answer_failure(exchange, write->rc, buf_text(&write->answer_text));
 	write_free(write);
+	request_over(worker);
 }
 
+/* Whose client was cut off by a stop is not begun. */
 static void send_home(
 	struct worker *worker, struct http_exchange *exchange, struct http_text prepared)
 {
-	struct write *write = write_new(WRITE_REQUEST);
+	struct write *write = worker->server != NULL ? write_new(WRITE_REQUEST) : NULL;
 
 	if (write != NULL) {
 		write->request = http_exchange_request(exchange);
@@ -111,19 +127,24 @@ static void send_home(
 			return;
 	}
 	write_free(write);
-	problem_answer(exchange, 503, "too many changes are waiting");
+	problem_answer(exchange, 503, PROBLEM_TOO_MANY);
+	request_over(worker);
 }
 
 static void task_over(void *data, const struct task_result *result)
 {
 	struct http_exchange *exchange = data;
+	struct worker *worker = http_exchange_data(exchange);
 
+	if (result->rc == 0 && result->to_lane) {
+		send_home(worker, exchange, result->text);
+		return;
+	}
 	if (result->rc != 0)
 		answer_failure(exchange, result->rc, result->text.data);
-	else if (result->to_lane)
-		send_home(http_exchange_data(exchange), exchange, result->text);
 	else
 		http_answer(exchange, &result->answer);
+	request_over(worker);
 }
 
 static void on_request(void *owner, struct http_exchange *exchange)
@@ -132,23 +153,25 @@ static void on_request(void *owner, struct http_exchange *exchange)
 	const struct http_request *request = http_exchange_request(exchange);
 
 	http_exchange_set_data(exchange, worker);
-	if (path_is(request, "/healthz"))
+	if (path_is(request, "/healthz")) {
 		answer_text(exchange, 200, "ok\n");
-	else if (path_is(request, "/readyz"))
+	} else if (path_is(request, "/readyz")) {
 		answer_text(exchange, atomic_load(worker->options.ready) ? 200 : 503,
 			atomic_load(worker->options.ready) ? "ready\n" : "starting\n");
-	else
+	} else {
+		worker->under_way++;
 		state_handle(worker->state, request, task_over, exchange);
+	}
 }
 
-static size_t on_refusal(void *owner, int status, const char *reason, const char *request_id,
-	char *body, size_t room)
+static size_t on_refusal(void *owner, int status, const char *reason,
+	const struct http_request *request, char *body, size_t room)
 {
 	struct buf text = BUF_EMPTY;
 	size_t len;
 
 	(void)owner;
-	problem_write(&text, NULL, request_id, status, reason);
+	problem_write(&text, request, status, reason);
 	len = text.failed || text.len > room ? 0 : text.len;
 	if (len > 0)
 		memcpy(body, text.data, len);
@@ -195,14 +218,15 @@ static void server_stopped(void *data)
 
 	worker->server = NULL;
 	queue_close(&worker->inbox, NULL);
-	queue_close(&worker->answers, NULL);
+	settle(worker);
 }
 
 static void adopt(struct worker *worker, struct state *state)
 {
 	state_attach(state, &(struct state_host){.loop = &worker->loop,
 				    .store = worker->options.store,
-				    .conn = worker->conn});
+				    .conn = worker->conn,
+				    .attempts = worker->options.attempts});
 	if (worker->state != NULL)
 		state_retire(worker->state);
 	worker->state = state;
@@ -234,7 +258,7 @@ static int open_for_work(struct worker *worker)
 		adopt(worker, worker->options.state);
 	if (rc == 0)
 		rc = http_server_start(&worker->server, &worker->loop, worker->options.host,
-			worker->options.port, &http_default_limits, &owner, &worker->err);
+			worker->options.port, worker->options.limits, &owner, &worker->err);
 	if (rc == 0)
 		worker->port = http_server_port(worker->server);
 	return rc;
@@ -313,6 +337,8 @@ void worker_stop(struct worker *worker, unsigned grace_ms)
 void worker_join(struct worker *worker)
 {
 	uv_thread_join(&worker->thread);
+	queue_destroy(&worker->inbox);
+	queue_destroy(&worker->answers);
 	uv_sem_destroy(&worker->started);
 	free(worker);
 }

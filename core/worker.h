@@ -14,8 +14,10 @@ struct worker;
 struct worker_options {
 	const char *host;
 	int port;
+	const struct http_limits *limits; /* read at the start */
 	struct store *store;
 	struct home *home;
+	struct attempts *attempts;
 	struct state *state;      /* the first one; the worker's from then on */
 	const atomic_bool *ready; /* what /readyz tells */
 	bool log_requests;
@@ -25,7 +27,8 @@ struct worker_options {
 int worker_start(struct worker **worker, const struct worker_options *options, struct err *err);
 int worker_port(const struct worker *worker);
 
-/* Serves with `state` from the next request on. Any thread. */
+/* Serves with `state` from the next request on. Any thread. TM_EBUSY: the worker has stopped, the
+ * state stays the caller's. */
 int worker_switch(struct worker *worker, struct state *state);
 
 /* Begins a graceful stop; worker_join waits for its end. */

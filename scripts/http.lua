@@ -129,7 +129,7 @@ end
 -- What is no JSON is refused before the lane has work with it.
 local function prepare(req, route)
   if route.prepare then
-    return route.prepare(request.body(req))
+    return route.prepare(request.body(req), req)
   elseif route.method ~= "DELETE" and req.body ~= "" then
     request.body(req)
   end

@@ -15,6 +15,7 @@ return {
   ["problem.version"]        = { en = "Somebody changed it meanwhile", zh = "内容已被他人修改" },
   ["problem.invalid"]        = { en = "Some values are not right", zh = "部分内容不正确" },
   ["problem.media_type"]     = { en = "The body must be JSON", zh = "请求正文必须是 JSON" },
+  ["problem.many_attempts"]  = { en = "Too many wrong passwords; try again in a minute", zh = "密码错误次数过多，请一分钟后重试" },
   ["problem.busy"]           = { en = "The server is busy; try again soon", zh = "服务器繁忙，请稍后重试" },
   ["problem.failed"]         = { en = "Something went wrong in the server", zh = "服务器内部出错" },
 

@@ -12,12 +12,22 @@ int64_t clock_utc_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int64_t clock_mono_ns(void)
+static int64_t nanoseconds(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t clock_mono_ns(void)
+{
+	return nanoseconds(CLOCK_MONOTONIC);
+}
+
+int64_t clock_thread_ns(void)
+{
+	return nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void clock_format(int64_t ms, char *text)

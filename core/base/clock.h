@@ -1,4 +1,4 @@
-/* core/base/clock.h: the two clocks. Any thread. */
+/* core/base/clock.h: the clocks. Any thread. */
 #pragma once
 
 #include <stdint.h>
@@ -8,6 +8,9 @@ int64_t clock_utc_ms(void);
 
 /* Nanoseconds since some fixed moment; never goes back. For durations. */
 int64_t clock_mono_ns(void);
+
+/* Nanoseconds of the processor that the calling thread has used. */
+int64_t clock_thread_ns(void);
 
 /* Writes `ms` as RFC 3339, e.g. 2026-11-24T03:52:01.123Z, into `text` of at least 25 bytes. */
 void clock_format(int64_t ms, char *text);

@@ -219,7 +219,7 @@ static void send_problem(struct http_exchange *exchange, struct http_refusal ref
 	struct http_answer_header type = {"Content-Type", {"application/problem+json", 24}};
 	char body[PROBLEM_MOST];
 	size_t len = owner->on_refusal(owner->owner, refusal.status, refusal.reason,
-		exchange->request.id, body, sizeof body);
+		&exchange->request, body, sizeof body);
 	struct http_answer answer = {.status = refusal.status,
 		.headers = &type,
 		.header_count = 1,

@@ -51,7 +51,8 @@ struct http_limits {
 	unsigned headers;          /* 100 */
 	/* For the whole of each: 10 s, 30 s, 75 s, 30 s. */
 	unsigned head_ms, body_ms, idle_ms, write_ms;
-	unsigned connections; /* of this server: 10,000; above it a connection is closed at once */
+	unsigned connections; /* of this server: 10,000; above it a connection is closed at once.
+				 Fewer than there are descriptors: see descriptors.h */
 };
 extern const struct http_limits http_default_limits;
 
@@ -72,9 +73,10 @@ struct http_owner {
 	/* A whole request. */
 	void (*on_request)(void *owner, struct http_exchange *exchange);
 	/* Fills `body` (at most 1 KiB) with the problem document of a refusal made by the server
-	 * itself, and returns its length. `reason` is an English sentence. */
-	size_t (*on_refusal)(void *owner, int status, const char *reason, const char *request_id,
-		char *body, size_t room);
+	 * itself, and returns its length. `reason` is an English sentence; `request` is as in
+	 * on_done. */
+	size_t (*on_refusal)(void *owner, int status, const char *reason,
+		const struct http_request *request, char *body, size_t room);
 	/* After each answer has been written out or dropped: for the log and the metrics. Of a
 	 * refused head, `request` has an id, the client and what was understood; the rest is empty.
 	 */

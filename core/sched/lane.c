@@ -1,6 +1,9 @@
 #include "sched/lane.h"
 
+#include "base/err.h"
+
 #include <assert.h>
+#include <limits.h>
 
 static void append(struct lane_work **first, struct lane_work **last, struct lane_work *work)
 {
@@ -44,9 +47,14 @@ static struct lane_work *next_work(struct lane *lane)
 {
 	struct lane_work *work = take(&lane->again.first, &lane->again.last);
 
+	if (work != NULL)
+		return work; /* it has left the count at its first run */
+	work = take(&lane->people.first, &lane->people.last);
 	if (work == NULL)
-		work = take(&lane->people.first, &lane->people.last);
-	return work != NULL ? work : take(&lane->bulk.first, &lane->bulk.last);
+		work = take(&lane->bulk.first, &lane->bulk.last);
+	if (work != NULL)
+		atomic_fetch_sub_explicit(&lane->waiting, 1, memory_order_relaxed);
+	return work;
 }
 
 static void flush(struct lane *lane)
@@ -93,14 +101,20 @@ static void on_ready(struct queue *queue, void *consumer)
 int lane_init(struct lane *lane, uv_loop_t *loop, unsigned limit, unsigned group_limit,
 	const struct lane_owner *owner)
 {
-	*lane = (struct lane){.owner = *owner, .group_limit = group_limit};
-	return queue_init(&lane->inbox, loop, limit, on_ready, lane);
+	*lane = (struct lane){.owner = *owner, .limit = limit, .group_limit = group_limit};
+	return queue_init(&lane->inbox, loop, UINT_MAX, on_ready, lane);
 }
 
 int lane_push(struct lane *lane, struct lane_work *work)
 {
+	int rc = TM_EBUSY;
+
 	work->alone = false;
-	return queue_push(&lane->inbox, &work->item);
+	if (atomic_fetch_add_explicit(&lane->waiting, 1, memory_order_relaxed) < lane->limit)
+		rc = queue_push(&lane->inbox, &work->item);
+	if (rc != 0)
+		atomic_fetch_sub_explicit(&lane->waiting, 1, memory_order_relaxed);
+	return rc;
 }
 
 void lane_ran(struct lane *lane, struct lane_work *work)
@@ -117,15 +131,14 @@ void lane_again(struct lane *lane, struct lane_work *work)
 	turn(lane);
 }
 
-static void inbox_closed(struct queue *queue, void *consumer)
-{
-	(void)queue;
-	(void)consumer;
-}
-
 void lane_close(struct lane *lane, void (*drained)(void *owner))
 {
 	lane->drained = drained;
-	queue_close(&lane->inbox, inbox_closed);
+	queue_close(&lane->inbox, NULL);
 	turn(lane);
+}
+
+void lane_destroy(struct lane *lane)
+{
+	queue_destroy(&lane->inbox);
 }

@@ -10,6 +10,8 @@
 
 #include "sched/queue.h"
 
+#include <stdatomic.h>
+
 struct lane;
 
 struct lane_work {
@@ -27,6 +29,11 @@ struct lane_owner {
 
 struct lane {
 	struct queue inbox;
+	/* Pieces that have been pushed and have not run yet. Whoever pushes counts first and takes
+	 * back what was too much, so the bound holds whichever thread comes when; it orders nothing
+	 * else, which is the inbox's business. */
+	atomic_uint waiting;
+	unsigned limit;
 	struct lane_owner owner;
 	struct {
 		struct lane_work *first, *last;
@@ -53,3 +60,6 @@ void lane_again(struct lane *lane, struct lane_work *work);
 
 /* Refuses further work, runs what waits, flushes, and calls `drained`. */
 void lane_close(struct lane *lane, void (*drained)(void *owner));
+
+/* After the close, when nobody is left who pushes. */
+void lane_destroy(struct lane *lane);

@@ -64,7 +64,6 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct queue *queue = handle->data;
 
-	uv_mutex_destroy(&queue->lock);
 	if (queue->closed != NULL)
 		queue->closed(queue, queue->consumer);
 }
@@ -81,4 +80,9 @@ void queue_close(struct queue *queue, queue_closed closed)
 	if (waiting)
 		queue->ready(queue, queue->consumer);
 	uv_close((uv_handle_t *)&queue->wake, on_closed);
+}
+
+void queue_destroy(struct queue *queue)
+{
+	uv_mutex_destroy(&queue->lock);
 }

@@ -43,6 +43,9 @@ int queue_push(struct queue *queue, struct queue_item *item);
 /* Takes the oldest item, or NULL. Consumer only. */
 struct queue_item *queue_pop(struct queue *queue);
 
-/* Refuses further items and calls `closed` on the consumer's loop once the queue is empty and its
- * handle is gone. Consumer only. */
+/* Refuses further items and calls `closed` (or NULL) on the consumer's loop once the queue is empty
+ * and its handle is gone. Consumer only. Producers may go on to push, and are refused. */
 void queue_close(struct queue *queue, queue_closed closed);
+
+/* After the close, when no producer is left. */
+void queue_destroy(struct queue *queue);

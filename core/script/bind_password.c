@@ -1,7 +1,8 @@
 /* core.hash.password_hash and password_verify: argon2id (RFC 9106) with 19 MiB and two passes.
  *
  * One takes tens of milliseconds and its memory, so it runs in libuv's pool, at most two at once in
- * the process; up to 64 more wait. A job's work is put into the pool by the thread that wants it,
+ * the process; up to 64 more wait, of one network at most 16, so that nobody keeps all others from
+ * signing in. A job's work is put into the pool by the thread that wants it,
  * since a loop may be touched by its own thread only: when a place gets free, whoever leaves it
  * hands it to the job that has waited longest and wakes that job's loop. */
 #include "script/task.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { AT_ONCE = 2, WAITING_MAX = 64 };
+enum { AT_ONCE = 2, WAITING_MAX = 64, WAITING_OF_ONE = 16 };
 
 struct job {
 	struct task *task;
@@ -23,6 +24,7 @@ struct job {
 	char hash[PASSWORD_HASH_MAX];
 	bool verify;
 	int rc;
+	char network[ATTEMPTS_NETWORK]; /* of the client; empty in commands */
 	size_t len;
 	char password[];
 };
@@ -74,8 +76,7 @@ static void work_done(uv_work_t *request, int status)
 	struct task *task = job->task;
 
 	(void)status; /* never cancelled */
-	if (job->rc != 0)
-		err_set(&task->call, TM_ENOMEM, "argon2id failed");
+	task->call.code = job->rc;
 	buf_clear(&task->bytes);
 	buf_puts(&task->bytes, job->hash);
 	job_free(job);
@@ -101,10 +102,20 @@ static void turn_came(uv_async_t *turn)
 	uv_close((uv_handle_t *)turn, turn_closed);
 }
 
+/* Whether the job's network has all the places that one may have. Under the lock. */
+static bool is_greedy(const struct job *job)
+{
+	unsigned count = 0;
+
+	for (const struct job *other = places.first; other != NULL; other = other->next)
+		count += strcmp(other->network, job->network) == 0;
+	return job->network[0] != '\0' && count >= WAITING_OF_ONE;
+}
+
 /* Joins the waiting. Under the lock: once others see the job, its `turn` must be ready. */
 static int wait_turn(struct job *job)
 {
-	if (places.waiting == WAITING_MAX)
+	if (places.waiting == WAITING_MAX || is_greedy(job))
 		return TM_EBUSY;
 	if (uv_async_init(job->task->state->host.loop, &job->turn, turn_came) != 0)
 		return TM_ENOMEM;
@@ -146,6 +157,8 @@ static struct job *job_new(struct task *task, const char *password, size_t len)
 	job->task = task;
 	job->work.data = job;
 	job->len = len;
+	if (task->request != NULL)
+		attempts_network(task->request->client, job->network);
 	memcpy(job->password, password, len);
 	return job;
 }
@@ -181,7 +194,7 @@ static int after_hash(lua_State *L, int status, lua_KContext context)
 
 	(void)status;
 	if (task->call.code != 0)
-		return luaL_error(L, "no memory to hash a password");
+		return raise_failure(L, "busy", TM_ENOMEM, "no memory to hash a password");
 	lua_pushlstring(L, task->bytes.data, task->bytes.len);
 	return 1;
 }
@@ -203,6 +216,8 @@ static int after_verify(lua_State *L, int status, lua_KContext context)
 	struct task *task = (struct task *)context;
 
 	(void)status;
+	if (task->call.code == TM_ENOMEM)
+		return raise_failure(L, "busy", TM_ENOMEM, "no memory to check a password");
 	lua_pushboolean(L, task->call.code == 0);
 	return 1;
 }

@@ -1,11 +1,16 @@
 #include "script/state.h"
 
+#include "base/clock.h"
 #include "script/bind.h"
 #include "script/task.h"
 
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How long one state may take to load (tens of milliseconds are usual), and after how many
+ * instructions it is looked at. */
+enum { LOAD_SECONDS = 5, LOAD_STEP = 100000 };
 
 static const char *const function_names[TASK_KINDS] = {
 	[TASK_HANDLE] = "handle",
@@ -32,6 +37,44 @@ static void keep_functions(lua_State *L, struct state *state)
 				function_names[kind]);
 		state->functions[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
 	}
+}
+
+/* A file that never ends would hold the thread that loads it, and with it a stop. What counts is
+ * the thread's own time, so that a busy machine refuses nothing. Once it is over, every instruction
+ * fails, so that no pcall in the sources goes on. Coroutines inherit the hook and may outlive the
+ * loading. */
+static void watch_load(lua_State *L, lua_Debug *at)
+{
+	struct state *state = state_of(L);
+
+	if (state->load_until_ns == 0) {
+		lua_sethook(L, NULL, 0, 0);
+		return;
+	}
+	if (clock_thread_ns() < state->load_until_ns)
+		return;
+	if (state->load_late.code == 0) {
+		lua_getinfo(L, "Sl", at);
+		err_set(&state->load_late, TM_ESCRIPT,
+			"%s:%d: loading takes more than %d seconds: a loop without an end?",
+			at->short_src, at->currentline, LOAD_SECONDS);
+	}
+	lua_sethook(L, watch_load, LUA_MASKCOUNT, 1);
+	lua_sethook(state->L, watch_load, LUA_MASKCOUNT, 1);
+	luaL_error(L, "%s", state->load_late.text);
+}
+
+/* As lua_pcall, for the loading only. */
+static int timed_call(struct state *state, int handler)
+{
+	int status;
+
+	state->load_until_ns = clock_thread_ns() + LOAD_SECONDS * INT64_C(1000000000);
+	lua_sethook(state->L, watch_load, LUA_MASKCOUNT, LOAD_STEP);
+	status = lua_pcall(state->L, 0, 0, handler);
+	lua_sethook(state->L, NULL, 0, 0);
+	state->load_until_ns = 0;
+	return status;
 }
 
 static int load_main(lua_State *L)
@@ -88,8 +131,9 @@ int state_new(struct state **made, struct generation *gen, struct err *err)
 	lua_gc(L, LUA_GCSTOP);
 	lua_pushcfunction(L, message_handler);
 	lua_pushcfunction(L, load_main);
-	if (lua_pcall(L, 0, 0, 1) != LUA_OK) {
-		const char *text = lua_tostring(L, -1);
+	if (timed_call(state, 1) != LUA_OK) {
+		const char *text =
+			state->load_late.code != 0 ? state->load_late.text : lua_tostring(L, -1);
 
 		rc = err_set(
 			err, TM_ESCRIPT, "%s", text ? text : "an error that could not be told");

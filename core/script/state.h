@@ -7,10 +7,11 @@
  *
  * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that
  * `require` finds by the names core.store, core.json, core.decimal, core.hash, core.id, core.text,
- * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task. */
+ * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task, core.attempts. */
 #pragma once
 
 #include "base/err.h"
+#include "net/attempts.h"
 #include "net/http_server.h"
 #include "script/generation.h"
 #include "store/store.h"
@@ -31,10 +32,11 @@ struct state_host {
 	int (*lane_call)(void *host, const char *name, const char *payload, size_t len,
 		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
 	void *host;
+	struct attempts *attempts; /* failed sign-ins; NULL where nobody signs in */
 };
 
-/* Loads scripts/main.lua of `gen`, which loads everything else. On failure `err->text` holds file,
- * line and what is wrong. */
+/* Loads scripts/main.lua of `gen`, which loads everything else, in at most five seconds of the
+ * processor. On failure `err->text` holds file, line and what is wrong. */
 int state_new(struct state **state, struct generation *gen, struct err *err);
 
 /* Binds the state to its thread. Once, before the first task, on that thread. */

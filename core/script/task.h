@@ -31,6 +31,8 @@ struct state {
 	struct generation *gen;
 	struct state_host host;
 	bool attached, retired;
+	int64_t load_until_ns;     /* of this thread's processor time, while it loads; else 0 */
+	struct err load_late;      /* where that time was over */
 	int functions[TASK_KINDS]; /* references to main's functions */
 	struct task *current;
 	struct task *idle;
@@ -123,6 +125,7 @@ void read_answer(lua_State *L, struct task *task);
 void open_library(lua_State *L);
 int message_handler(lua_State *L);
 
+int bind_attempts(lua_State *L);
 int bind_store(lua_State *L);
 int bind_task(lua_State *L);
 int bind_generation(lua_State *L);

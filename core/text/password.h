@@ -11,7 +11,8 @@ enum { PASSWORD_HASH_MAX = 128 };
 /* Writes the hash with its salt and its costs, as a text. TM_ENOMEM when there is no memory. */
 int password_hash(char hash[PASSWORD_HASH_MAX], const char *password, size_t len);
 
-/* Returns 0 when the password is the one that was hashed. */
+/* Returns 0 when the password is the one that was hashed, TM_EINVAL when not, and TM_ENOMEM when
+ * there was no memory to find out. */
 int password_verify(const char *hash, const char *password, size_t len);
 
 /* Overwrites a password in memory. */

@@ -42,13 +42,13 @@ local function check_texts(body, names)
 end
 
 -- With login and password, which are verified here; or with the secret of a link, which is taken in the lane.
-local function sign_in_prepare(body)
+local function sign_in_prepare(body, req)
   if body.link ~= nil then
     check_texts(body, { "link" })
     return json.encode { link = body.link }
   end
   check_texts(body, { "login", "password" })
-  return json.encode { user = id.seal(sessions.verify(body.login:lower(), body.password:sub(1, 1000))) }
+  return json.encode { user = id.seal(sessions.verify(body.login:lower(), body.password:sub(1, 1000), req.client)) }
 end
 
 local function sign_in(req, _, prepared)

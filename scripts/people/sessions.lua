@@ -1,5 +1,6 @@
 -- scripts/people/sessions.lua: signing in and out. A session is a random text of which only the hash is stored.
 
+local attempts = require "core.attempts"
 local clock = require "core.clock"
 local hash = require "core.hash"
 local people_sql = require "sql.people"
@@ -11,14 +12,34 @@ local sessions = {}
 sessions.cookie = "tidemill_session"
 sessions.lasts_ms = 12 * 3600 * 1000
 
+-- How many passwords may be wrong in a minute: for one login from one network, and from one network at all. The
+-- loopback is no network: a proxy in front of the server speaks for everybody.
+local WRONG_FOR_LOGIN, WRONG_AT_ALL = 10, 100
+
+local function is_loopback(network)
+  return network == "::1" or network:find("^127%.") ~= nil
+end
+
+local function check_attempts(pair, network)
+  local wait = attempts.wait(pair, WRONG_FOR_LOGIN)
+    or not is_loopback(network) and attempts.wait(network, WRONG_AT_ALL)
+  if wait then
+    error(problem.new(429, "many_attempts", { headers = { ["retry-after"] = tostring(wait) } }), 0)
+  end
+end
+
 -- Verified in place of a real hash when the login is unknown, so that both take as long.
 local decoy
 
 --- Checks a login and password; in `prepare`, since hashing takes its time and its memory.
 ---@param login string
 ---@param password string
+---@param client string its address
 ---@return integer user
-function sessions.verify(login, password)
+function sessions.verify(login, password, client)
+  local network = attempts.network(client)
+  local pair = network .. "\n" .. login
+  check_attempts(pair, network)
   local row = store.query(people_sql.password, login)[1]
   local stored = row and row[2]
   if not stored then
@@ -26,8 +47,11 @@ function sessions.verify(login, password)
   end
   local good = hash.password_verify(stored or decoy, password)
   if not (stored and good) then
+    attempts.failed(pair)
+    attempts.failed(network)
     error(problem.new(401, "bad_login"), 0)
   end
+  attempts.forget(pair)
   return row[1]
 end
 

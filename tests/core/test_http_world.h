@@ -115,11 +115,11 @@ static inline void on_request(void *owner, struct http_exchange *exchange)
 		tell(exchange);
 }
 
-static inline size_t on_refusal(
-	void *owner, int status, const char *reason, const char *id, char *body, size_t room)
+static inline size_t on_refusal(void *owner, int status, const char *reason,
+	const struct http_request *request, char *body, size_t room)
 {
 	(void)owner;
-	assert_int_equal(strlen(id), 16);
+	assert_int_equal(strlen(request->id), 16);
 	return (size_t)snprintf(body, room, "{\"status\":%d,\"detail\":\"%s\"}", status, reason);
 }
 

@@ -104,6 +104,7 @@ static void end(struct world *world)
 	uv_close((uv_handle_t *)&world->later, NULL);
 	uv_run(&world->loop, UV_RUN_DEFAULT);
 	assert_true(world->drained);
+	lane_destroy(&world->lane);
 	assert_int_equal(uv_loop_close(&world->loop), 0);
 }
 
@@ -209,6 +210,31 @@ static void test_a_full_lane_refuses(void **state)
 	assert_string_equal(world.story, "ab|");
 }
 
+static void test_a_lane_that_is_at_work_refuses_all_the_same(void **state)
+{
+	struct job jobs[] = {{.name = 'a', .waits = true}, {.name = 'b'}, {.name = 'c'},
+		{.name = 'd', .work.bulk = true}, {.name = 'e'}};
+	struct world world;
+
+	(void)state;
+	begin(&world, 2, 8);
+	lane_push(&world.lane, &jobs[0].work);
+	while (world.waiting == NULL) /* `a` runs, and waits for nothing more */
+		uv_run(&world.loop, UV_RUN_NOWAIT);
+	uv_idle_stop(&world.later);
+	assert_int_equal(lane_push(&world.lane, &jobs[1].work), 0);
+	assert_int_equal(lane_push(&world.lane, &jobs[3].work), 0);
+
+	uv_run(&world.loop, UV_RUN_NOWAIT); /* takes both out of the inbox */
+
+	assert_int_equal(lane_push(&world.lane, &jobs[2].work), TM_EBUSY);
+	lane_ran(&world.lane, &jobs[0].work);
+	assert_string_equal(world.story, "abd|");
+	assert_int_equal(lane_push(&world.lane, &jobs[4].work), 0);
+	end(&world);
+	assert_string_equal(world.story, "abd|e|");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_the_next_begins_only_when_the_one_before_has_run),
 		cmocka_unit_test(test_a_lost_group_runs_again_each_alone_in_its_order),
 		cmocka_unit_test(test_a_full_lane_refuses),
+		cmocka_unit_test(test_a_lane_that_is_at_work_refuses_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

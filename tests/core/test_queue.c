@@ -70,6 +70,7 @@ static void test_a_full_queue_refuses_and_the_item_stays_the_callers(void **stat
 	queue_close(&world.queue, on_closed);
 	uv_run(&world.loop, UV_RUN_DEFAULT);
 	assert_true(world.closed);
+	queue_destroy(&world.queue);
 	assert_int_equal(uv_loop_close(&world.loop), 0);
 }
 
@@ -89,6 +90,8 @@ static void test_a_closing_queue_refuses_and_hands_over_what_waits(void **state)
 	assert_int_equal(world.taken, 1);
 	assert_int_equal(queue_push(&world.queue, &late.item), TM_EBUSY);
 	uv_run(&world.loop, UV_RUN_DEFAULT);
+	assert_int_equal(queue_push(&world.queue, &late.item), TM_EBUSY);
+	queue_destroy(&world.queue);
 	assert_int_equal(uv_loop_close(&world.loop), 0);
 }
 
@@ -133,6 +136,7 @@ static void test_order_is_kept_for_each_of_several_producers(void **state)
 		uv_thread_join(&threads[i]);
 	assert_int_equal(world.taken, PRODUCERS * EACH);
 	assert_true(world.in_order);
+	queue_destroy(&world.queue);
 	assert_int_equal(uv_loop_close(&world.loop), 0);
 }
 

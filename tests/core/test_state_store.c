@@ -266,6 +266,7 @@ static void test_the_lane_hashes_no_password(void **state)
 static void test_too_many_passwords_are_refused_as_busy(void **state)
 {
 	enum { ALL = 400, SERVED = 66 };
+	static struct http_request from[ALL];
 	static struct outcome out[ALL];
 	int served = 0, refused = 0;
 
@@ -274,8 +275,11 @@ static void test_too_many_passwords_are_refused_as_busy(void **state)
 	serve("main.handle = function()\n"
 	      "  local ok, e = pcall(hash.password_hash, 'x')\n"
 	      "  return said(ok or e.busy and 'busy') end");
-	for (int i = 0; i < ALL; i++)
-		state_handle(here.state, &request, done, &out[i]);
+	for (int i = 0; i < ALL; i++) {
+		from[i] = request;
+		snprintf(from[i].client, sizeof from[i].client, "192.0.2.%d", i % 100);
+		state_handle(here.state, &from[i], done, &out[i]);
+	}
 	for (int i = 0; i < ALL; i++)
 		refused += out[i].calls;
 	uv_run(&here.loop, UV_RUN_DEFAULT);
@@ -285,6 +289,36 @@ static void test_too_many_passwords_are_refused_as_busy(void **state)
 	assert_int_equal(served + refused, ALL);
 	assert_in_range(served, SERVED, ALL - 1);
 	assert_string_equal(out[ALL - 1].body, "busy");
+}
+
+static void test_one_network_cannot_take_all_places_where_passwords_wait(void **state)
+{
+	enum { GREEDY = 60 };
+	static struct outcome out[GREEDY];
+	static struct http_request from[GREEDY];
+	struct http_request another = request;
+	struct outcome other = {0};
+	int served = 0;
+
+	(void)state;
+	memset(out, 0, sizeof out);
+	serve("main.handle = function()\n"
+	      "  local ok, e = pcall(hash.password_hash, 'x')\n"
+	      "  return said(ok or e.busy and 'busy') end");
+	for (int i = 0; i < GREEDY; i++) {
+		from[i] = request;
+		snprintf(from[i].client, sizeof from[i].client, "2001:db8:0:1::%d", i);
+		state_handle(here.state, &from[i], done, &out[i]);
+	}
+	strcpy(another.client, "2001:db8:0:2::1");
+	state_handle(here.state, &another, done, &other);
+	uv_run(&here.loop, UV_RUN_DEFAULT);
+
+	for (int i = 0; i < GREEDY; i++)
+		served += strcmp(out[i].body, "true") == 0;
+	assert_in_range(served, 18, GREEDY - 1);
+	assert_string_equal(out[GREEDY - 1].body, "busy");
+	assert_string_equal(other.body, "true");
 }
 
 /* One of several threads that want passwords hashed, each on a loop of its own. */
@@ -351,6 +385,7 @@ int main(void)
 		TEST(test_other_tasks_run_while_a_password_is_hashed),
 		TEST(test_the_lane_hashes_no_password),
 		TEST(test_too_many_passwords_are_refused_as_busy),
+		TEST(test_one_network_cannot_take_all_places_where_passwords_wait),
 		TEST(test_threads_take_turns_at_hashing),
 	};
 

@@ -129,3 +129,16 @@ test('with no room at all each runs again alone and answers 503', async () => {
     assert.ok(texts.includes('room again'));
   });
 });
+
+test('a change whose sync fails is answered as unknown, in the caller’s language, and nobody is told to send it again', async () => {
+  await with_server(async (server, admin) => {
+    await server.tell('fail-sync 1');
+
+    const answer = await admin.request('POST', '/api/v1/note', { text: 'perhaps' }, { 'accept-language': 'zh-CN' });
+
+    assert.equal(answer.status, 503);
+    assert.equal(answer.body.type, 'urn:tidemill:problem:outcome-unknown');
+    assert.match(answer.body.title, /无法确定更改是否已保存/);
+    assert.equal(answer.headers.get('retry-after'), null);
+  });
+});

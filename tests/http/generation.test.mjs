@@ -31,7 +31,7 @@ async function save(path, change) {
   const beside = join(dirname(file(path)), '.saving');
   await writeFile(beside, text);
   await rename(beside, file(path));
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 800; i++) {
     const line = server.logs.slice(seen).split('\n').find((one) => one.includes(' generation '));
     if (line) return line;
     await new Promise((later) => setTimeout(later, 25));
@@ -137,6 +137,24 @@ test('a field that is added is there after the save, and one whose type changes 
   assert.match(changed, /refused.*entities\.lua:\d+: lead\.budget is stored as integer/);
   assert.doesNotMatch(changed, /traceback/);
   assert.equal((await admin.post('/api/v1/lead', { name: 'still', budget: 8 })).status, 201);
+});
+
+test('a schema step that is refused again and again leaves the home its state, which goes on to write', async () => {
+  for (let i = 0; i < 4; i++) {
+    const line = await save('plugins/lead/entities.lua', (text) => `${text}-- ${i}\n`); // still with the other type
+    assert.match(line, /refused.*lead\.budget is stored as integer/);
+    assert.equal((await admin.post('/api/v1/lead', { name: `after ${i}`, budget: i })).status, 201);
+  }
+  assert.doesNotMatch(server.logs, /Sanitizer/);
+});
+
+test('a file that never ends loading is named with its line, and the old generation serves on', async () => {
+  const loop = 'while true do pcall(function() while true do end end) end';
+  const line = await save('plugins/lead/rules.lua', (text) => `${loop}\n${text}`);
+  await save('plugins/lead/rules.lua', (text) => text.replace(`${loop}\n`, `-- once a loop\n`));
+
+  assert.match(line, /refused; the one before serves on.*plugins\/lead\/rules\.lua:1: loading takes more than 5 seconds/);
+  assert.equal((await admin.post('/api/v1/lead', { name: 'after the loop' })).status, 201);
 });
 
 test('under load no request fails while generations change', async () => {

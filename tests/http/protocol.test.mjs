@@ -1,12 +1,14 @@
 // tests/http/protocol.test.mjs: HTTP/1.1 as it goes over the wire (RFC 9110, RFC 9112), with requests written by hand.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { assert_problem } from '../support/problem.mjs';
 import { connect } from '../support/raw.mjs';
 import { make_root } from '../support/root.mjs';
-import { start } from '../support/server.mjs';
+import { root as repository, start } from '../support/server.mjs';
 
 let root;
 let server;
@@ -179,6 +181,19 @@ describe('requests sent in one go', () => {
       [200, 404, 404, 'ok\n']);
     wire.drop();
   });
+});
+
+test('what is wrong with a body is said in the caller’s language', async () => {
+  const wire = await connect(server.url);
+  wire.send(post('/api/v1/contact', null, 'Transfer-Encoding: chunked', 'Accept-Language: zh-CN') + 'x\r\n');
+  const answer = await wire.answer();
+
+  assert.equal(answer.status, 400);
+  assert.deepEqual(Object.values(JSON.parse(answer.text)).slice(1, 4), ['请求无法识别', 400, '分块的长度格式错误。']);
+
+  const known = await readFile(join(repository, 'core/problem.c'), 'utf8');
+  const reasons = (await readFile(join(repository, 'core/net/http_chunks.c'), 'utf8')).matchAll(/refuse\(chunks, \d+, ("[^"]+")/g);
+  for (const [, reason] of reasons) assert.ok(known.includes(`{${reason}, "`), `core/problem.c has no Chinese for ${reason}`);
 });
 
 describe('a body in chunks', () => {

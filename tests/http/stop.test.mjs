@@ -13,12 +13,32 @@ import { connect } from '../support/raw.mjs';
 import { make_root } from '../support/root.mjs';
 import { demo_password, start, tidemill } from '../support/server.mjs';
 
+// Records that keep the home busy: `spin` rounds of a thousand steps each in the transaction.
+const busy = {
+  'plugin.lua': 'return { name = "busy", version = "1.0.0", api = 1, title = { en = "Busy", zh = "忙" } }\n',
+  'access.lua': 'mill.access "busy" { { role = "administrator", allow = "all" } }\n',
+  'entities.lua': `mill.entity "busy" {
+  label = { en = "Busy", zh = "忙" },
+  fields = { { "spin", "integer", label = { en = "Spin", zh = "转" } } },
+}
+`,
+  'rules.lua': `mill.rule "busy.spin" {
+  title = { en = "Spin", zh = "转" },
+  on = "busy.created",
+  run = function(busy)
+    local x = 0
+    for i = 1, busy.spin * 1000 do x = x + i % 7 end
+  end,
+}
+`,
+};
+
 let root;
 let folder; // of all data folders here; `seed` in it is one that has all the demo brings
 let made = 0;
 
 before(async () => {
-  root = await make_root({ rows: 5 });
+  root = await make_root({ rows: 5, plugins: { busy } });
   folder = await mkdtemp(join(tmpdir(), 'tidemill-stop-'));
   await (await start({ config: root.config, cwd: root.path, data: join(folder, 'seed') })).stop();
 });
@@ -34,7 +54,7 @@ async function fresh() {
   return data;
 }
 
-const serve = async (data) => start({ config: root.config, cwd: root.path, data: data ?? await fresh() });
+const serve = async (data, args) => start({ config: root.config, cwd: root.path, data: data ?? await fresh(), args });
 const later = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // A start that should end by itself: its status and what it said.
@@ -82,6 +102,75 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
     assert.equal((await again.nobody.request('GET', '/api/v1/session', undefined, { cookie })).status, 200, 'a session outlives the restart');
     assert.equal((await again.stop()).code, 0);
     await with_copy(database(data), verify_changes);
+  });
+}
+
+// How many rounds keep the home busy for so long, on this machine.
+async function rounds_of(ms, client) {
+  const began = Date.now();
+  assert.equal((await client.post('/api/v1/busy', { spin: 10_000 })).status, 201);
+  return Math.ceil(10_000 * ms / (Date.now() - began));
+}
+
+test('a stop during a change of the generation ends both', async () => {
+  const server = await serve(undefined, ['--watch']);
+  const admin = await server.log_in('admin');
+  // The switch waits in the lane behind this.
+  const slow = admin.post('/api/v1/busy', { spin: await rounds_of(2000, admin) }).then((answer) => answer.status);
+  await later(300);
+  await root.write('plugins/busy/rules.lua', `${busy['rules.lua']}-- changed\n`);
+  await later(500);
+
+  server.child.kill('SIGTERM');
+
+  assert.equal(await slow, 201);
+  assert.deepEqual(await server.ended, { code: 0, signal: null }, server.logs);
+  assert.match(server.logs, /outcome=serves[^]*stop[^]*outcome=serves/, 'the stop did not come during the change: it proves nothing');
+});
+
+test('a stop ends an import after the slice that runs, and what is in stays in', async () => {
+  const data = await fresh();
+  const server = await serve(data);
+  const file = join(folder, 'long.csv');
+  const rows = Array.from({ length: 20_000 }, (_, i) => `STOP${i},Anna Snelling,GTX Pro,,Engaging,2017-01-02,,`);
+  await writeFile(file, ['opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value', ...rows, ''].join('\n'));
+  const importing = run('import', 'opportunity', file, '--config', root.config, '--data', data);
+  const hq = await server.log_in('hq');
+  while ((await hq.get('/api/v1/opportunity?number=STOP99&limit=1')).body.data.length === 0) await later(20);
+  const began = Date.now();
+
+  const end = await server.stop();
+  const took = Date.now() - began;
+
+  const { status, said } = await importing;
+  assert.deepEqual([end.code, status], [0, 1]);
+  assert.match(said, /the server is stopping; what is in stays in/);
+  assert.ok(took < 3000, `${took} ms`);
+  const again = await serve(data);
+  const there = (await (await again.log_in('hq')).get('/api/v1/opportunity?number=STOP99&limit=1')).body.data.length;
+  await again.stop();
+  assert.equal(there, 1);
+});
+
+for (const seeded of [false, true]) {
+  test(`a stop in the first moments of a start ends it, ${seeded ? 'over data that is there' : 'while the demo comes in'}`, async () => {
+    const data = seeded ? await fresh() : join(folder, 'first moments');
+    for (let ms = 20; ms <= 300; ms += 40) {
+      const child = spawn(tidemill, ['serve', '--config', root.config, '--data', data, '--listen', '127.0.0.1:0'],
+        { cwd: root.path, stdio: ['ignore', 'pipe', 'pipe'] });
+      const ended = new Promise((done) => child.once('close', (code, signal) => done(signal ?? code)));
+      let said = '';
+      child.stderr.setEncoding('utf8').on('data', (text) => { said += text; });
+      await later(ms);
+      child.kill('SIGTERM');
+      const end = await Promise.race([ended, later(15_000).then(() => 'it hangs')]);
+      child.kill('SIGKILL');
+
+      // Before the handler is there the signal ends it by itself.
+      assert.ok(end === 0 || (end === 'SIGTERM' && said === ''), `after ${ms} ms: ${end}\n${said}`);
+      assert.doesNotMatch(said, /stop text[^]*Tidemill serves/);
+      if (!seeded) await rm(data, { recursive: true, force: true });
+    }
   });
 }
 
