@@ -9,11 +9,13 @@ local context = require "context"
 local i18n = require "i18n"
 local json = require "core.json"
 local log = require "core.log"
+local metrics = require "core.metrics"
 local problem = require "problem"
 local raised = require "raised"
 local request = require "http.request"
 local routes = require "http.routes"
 local sessions = require "people.sessions"
+local task = require "core.task"
 
 local http = {}
 
@@ -105,6 +107,10 @@ end
 local function enter(req, ctx, given_actor)
   local route, arguments, methods, is_api = find_route(req)
   local changes = not (route and route.reads)
+  if route then
+    route.number = route.number or metrics.route(route.method .. " " .. route.pattern)
+    task.route(route.number)
+  end
   if not (route and route.open) then
     ctx.actor = given_actor or find_actor(req, changes, is_api)
     if not ctx.actor and is_api then

@@ -219,8 +219,8 @@ static void put_counters(struct buf *out, const struct metrics *metrics)
 	static const struct {
 		const char *name, *help;
 	} counters[METRICS_COUNTERS] = {
-		[METRICS_GROUPS_LOST] = {"tidemill_groups_lost_total",
-			"Groups of changes that the store dropped; each ran again alone."},
+		[METRICS_UNITS_LOST] = {"tidemill_units_lost_total",
+			"Changes whose group the store dropped; each ran again, alone."},
 		[METRICS_COMMITS_FAILED] = {"tidemill_commits_failed_total",
 			"Changes that could not be committed; nothing of them was kept."},
 		[METRICS_OUTCOMES_UNKNOWN] = {"tidemill_outcomes_unknown_total",

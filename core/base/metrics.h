@@ -18,7 +18,7 @@ struct metrics;
 enum metrics_lane { METRICS_WORKER, METRICS_HOME };
 
 enum metrics_counter {
-	METRICS_GROUPS_LOST,    /* and run again, each unit alone */
+	METRICS_UNITS_LOST,     /* with their group; each ran again, alone */
 	METRICS_COMMITS_FAILED, /* nothing was kept */
 	METRICS_OUTCOMES_UNKNOWN,
 	METRICS_GENERATIONS,
