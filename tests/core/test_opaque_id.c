@@ -136,7 +136,7 @@ static void test_inner_ids_tell_their_time(void **state)
 {
 	int64_t before = clock_utc_ms();
 	int64_t id = id_new();
-	int64_t ms = (id >> ID_SEQUENCE_BITS) + ID_EPOCH_MS;
+	int64_t ms = (id >> ID_MS_BITS) + ID_EPOCH_MS;
 
 	(void)state;
 	assert_true(id > 0);

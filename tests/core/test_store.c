@@ -1,3 +1,4 @@
+#include "base/id.h"
 #include "store/sqlite/driver.h"
 #include "support/store_fixture.h"
 
@@ -645,11 +646,34 @@ static void test_a_record_holds_what_ran_with_its_borders(void **state)
 				 "COMMIT\n");
 }
 
+static void test_ids_go_on_after_those_of_the_log_although_the_clock_was_set_back(void **state)
+{
+	int64_t ahead = id_new() + (INT64_C(86400000) << ID_MS_BITS);
+	struct store_unit *unit = store_unit_begin(fixture.writer, false);
+	char sql[512];
+
+	(void)state;
+	snprintf(sql, sizeof sql,
+		"INSERT INTO change(pos, txn, entity, id, version, at, cause_kind, generation, "
+		"body_hash, chain) VALUES (1, %lld, 'item', %lld, 1, 0, 'test', '', zeroblob(32), "
+		"zeroblob(32))",
+		(long long)ahead, (long long)ahead + 64);
+	assert_int_equal(ask(unit, sql).rc, 0);
+	store_unit_end(unit, STORE_KEEP, hear, &(struct heard){0});
+	store_flush(fixture.writer);
+	assert_true(id_new() < ahead);
+
+	store_fixture_reopen(&fixture);
+
+	assert_true(id_new() > ahead + 64);
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		PROMISE(test_answers_come_only_after_the_commit),
+		PROMISE(test_ids_go_on_after_those_of_the_log_although_the_clock_was_set_back),
 		PROMISE(test_an_undone_unit_hears_at_once_and_leaves_nothing),
 		PROMISE(test_a_failing_unit_never_undoes_its_neighbours),
 		PROMISE(test_a_unit_alone_is_on_disk_when_it_ends),

@@ -1,5 +1,7 @@
 #include "store/sqlite/driver.h"
 
+#include "base/id.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +107,25 @@ static int load_head(sqlite3 *db, struct log_head *head, struct err *err)
 	return rc == SQLITE_DONE ? 0 : err->code;
 }
 
+/* The clock may have been set back since the last run. What the log ends with tells how far ids
+ * have come; a unit may have taken some more after its last row, so a second is laid upon it. */
+static int begin_ids(sqlite3 *db, struct err *err)
+{
+	static const char last[] = "SELECT max(max(txn, id)) FROM "
+				   "(SELECT txn, id FROM change ORDER BY pos DESC LIMIT 1000)";
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(db, last, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER)
+		id_begin_after(sqlite3_column_int64(stmt, 0) + (INT64_C(1000) << ID_MS_BITS));
+	if (rc != SQLITE_ROW)
+		store_lite_error(db, rc, err);
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_ROW ? 0 : err->code;
+}
+
 static void set_handle(struct store_conn *conn, sqlite3 *db)
 {
 	pthread_mutex_lock(&conn->lock);
@@ -136,6 +157,8 @@ int store_conn_connect(struct store_conn *conn, struct err *err)
 		return rc;
 	if (conn->access == STORE_WRITE)
 		rc = load_head(db, &conn->committed, err);
+	if (rc == 0 && conn->access == STORE_WRITE)
+		rc = begin_ids(db, err);
 	if (rc < 0) {
 		sqlite3_close(db);
 		return rc;
