@@ -34,14 +34,16 @@ policies.finish(actions.exists)
 routes.finish()
 api.close()
 
--- Roles are records, so that a grant may name one that is yet to come: a warning, once there are roles at all.
+-- Roles are records, so that a grant may name one that is yet to come: a warning, once there are
+-- roles at all.
 local function warn_of_unknown_roles()
   local roles = {}
   for _, row in ipairs(seeds.all_in() and store.query(people_sql.roles) or {}) do
     roles[row[1]] = true
   end
   for _, grant in ipairs(next(roles) and policies.of_unknown_roles(roles) or {}) do
-    log.log("warn", "access", { declared = tostring(grant.declared), text = ("no role %s exists yet"):format(grant.role) })
+    log.log("warn", "access",
+      { declared = tostring(grant.declared), text = ("no role %s exists yet"):format(grant.role) })
   end
 end
 
@@ -72,7 +74,7 @@ end
 --- could sign in otherwise, tells a link for the first administrator. `address` is empty when nothing is served.
 function commands.start(arguments, emit)
   local reports = seeds.run(arguments.root, arguments.rejects, emit)
-  if #reports > 0 then
+  if #reports > 0 and arguments.address ~= "" then
     warn_of_unknown_roles()
   end
   if arguments.address ~= "" and sign_in_links.nobody_can_sign_in() then

@@ -9,7 +9,8 @@ local plugins = { list = {}, by_name = {} }
 
 local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua", "pages.lua", "access.lua", "import/" }
 
-local manifest_keys = { name = true, version = true, api = true, title = true, needs = true, permissions = true }
+local manifest_keys = { name = true, version = true, api = true, title = true, needs = true,
+  permissions = true }
 -- What a plugin may ask for beyond the rest: acting as somebody else than the caller.
 local known_permissions = { elevate = true }
 
@@ -32,7 +33,8 @@ local function read_only(what, values)
   })
 end
 
--- The Lua that a plugin may use besides `mill`. Nobody can change it, so that nobody keeps anything in it.
+-- The Lua that a plugin may use besides `mill`. Nobody can change it, so that nobody keeps anything
+-- in it.
 local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
@@ -99,7 +101,8 @@ local function check_permissions(manifest, path)
         names[#names + 1] = name
       end
       table.sort(names)
-      error(("%s: there is no permission %s; there are: %s"):format(path, tostring(permission), table.concat(names, ", ")), 0)
+      error(("%s: there is no permission %s; there are: %s"):format(
+        path, tostring(permission), table.concat(names, ", ")), 0)
     end
     manifest.elevates = manifest.elevates or permission == "elevate"
   end

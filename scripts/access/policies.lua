@@ -17,10 +17,14 @@ local policies = { grants = {} }
 -- What each policy operator compares: the default field, and the values that it lets through for the chairs that the
 -- actor has with the grant's role.
 local operators = {
-  own = { field = "owner", to = "position", values = function(actor, role) return actor:positions_of(role) end },
-  unit = { field = "unit", to = "unit", values = function(actor, role) return actor:units_of(role) end },
-  unit_subtree = { field = "unit", to = "unit", values = function(actor, role) return actor:subtree_of(role) end },
-  partner = { field = "unit", to = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
+  own = { field = "owner", to = "position",
+    values = function(actor, role) return actor:positions_of(role) end },
+  unit = { field = "unit", to = "unit",
+    values = function(actor, role) return actor:units_of(role) end },
+  unit_subtree = { field = "unit", to = "unit",
+    values = function(actor, role) return actor:subtree_of(role) end },
+  partner = { field = "unit", to = "unit",
+    values = function(actor, role) return actor:partner_company_of(role) end },
 }
 
 -- So many values of one column are a branch each, an ordered scan; more are one branch together.
@@ -46,7 +50,8 @@ local function compile_where(entity, where)
     error(("mill.access %s: there is no policy %s; possible are all, own, unit, unit_subtree, partner"):format(entity.name, tostring(operator)), 0)
   end
   field = field or entity[known.field] or entity.by_name[known.field] and known.field
-  local to = field == "id" and entity.name or field and entity.by_name[field] and entity.by_name[field].to
+  local to = field == "id" and entity.name or field and entity.by_name[field]
+    and entity.by_name[field].to
   if to ~= known.to then
     error(("mill.access %s: the policy %s needs a field that refers to %s, not %s"):format(
       entity.name, operator, known.to, tostring(field)), 0)
@@ -59,13 +64,15 @@ local grant_keys = { role = true, allow = true, where = true, fields = true }
 local function make_grant(entity, i, declared)
   for key in pairs(declared) do
     if not grant_keys[key] then
-      error(("mill.access %s: grant %d has no property %s"):format(entity.name, i, tostring(key)), 0)
+      error(("mill.access %s: grant %d has no property %s"):format(entity.name, i, tostring(key)),
+        0)
     end
   end
   if type(declared.role) ~= "string" then
     error(("mill.access %s: grant %d needs a role"):format(entity.name, i), 0)
   end
-  local grant = { role = declared.role, where = compile_where(entity, declared.where), actions = {} }
+  local grant = { role = declared.role, where = compile_where(entity, declared.where),
+    actions = {} }
   if declared.allow == "all" then
     grant.all_actions = true
   elseif type(declared.allow) == "table" then
@@ -73,13 +80,15 @@ local function make_grant(entity, i, declared)
       grant.actions[action] = true
     end
   else
-    error(("mill.access %s: grant %d needs allow, a list of actions or \"all\""):format(entity.name, i), 0)
+    error(("mill.access %s: grant %d needs allow, a list of actions or \"all\""):format(
+      entity.name, i), 0)
   end
   if declared.fields then
     grant.fields = { id = true, version = true }
     for _, field in ipairs(declared.fields) do
       if not entity.by_name[field] then
-        error(("mill.access %s: grant %d names the unknown field %s"):format(entity.name, i, tostring(field)), 0)
+        error(("mill.access %s: grant %d names the unknown field %s"):format(
+          entity.name, i, tostring(field)), 0)
       end
       grant.fields[field] = true
     end
@@ -109,14 +118,16 @@ function policies.finish(has_action)
     for _, grant in ipairs(list) do
       for action in pairs(grant.actions) do
         if not common_actions[action] and not has_action(entity, action) then
-          error(("%s: mill.access %s: there is no action or move %s"):format(tostring(grant.declared), entity_name, tostring(action)), 0)
+          error(("%s: mill.access %s: there is no action or move %s"):format(
+            tostring(grant.declared), entity_name, tostring(action)), 0)
         end
       end
     end
   end
 end
 
---- The grants whose role is not among those that exist, one for each role, in the order of their names.
+--- The grants whose role is not among those that exist, one for each role, in the order of their
+--- names.
 ---@param roles table<string, true>
 ---@return table[]
 function policies.of_unknown_roles(roles)

@@ -5,7 +5,8 @@
 --   owner, unit                  which fields the policies `own`, `unit` … look at, or nil
 --   key, display                 natural key; the field that names a record
 --   state                        the field of type state, and lifecycle, or nil
---   columns                      all columns of its table, in order, without the common ones; by_column says whose they are
+--   columns                      all columns of its table, in order, without the common ones
+--   by_column                    which field a column is of
 --   unique, index                lists of lists of field names
 
 local i18n = require "i18n"
@@ -21,7 +22,8 @@ end
 local reserved_actions = { history = true, timeline = true, decisions = true, access = true, erase = true }
 local reserved_entities = {
   session = true, meta = true, events = true, job = true, generation = true, change = true, tenant = true,
-  token = true, sign_in_link = true, decision = true, assignment = true, assignment_seat = true, catalogue = true, as = true,
+  token = true, sign_in_link = true, decision = true, assignment = true, assignment_seat = true,
+  catalogue = true, as = true,
 }
 local operators = { ne = true, lt = true, le = true, gt = true, ge = true, ["in"] = true, has = true, null = true }
 
@@ -60,7 +62,8 @@ local field_keys = {
 local texts = { text = true, long_text = true, email = true, phone = true, url = true }
 local of_types = {
   max = { text = true, long_text = true, email = true, phone = true, url = true, integer = true },
-  min = { integer = true, money = true }, lower = texts, scale = { decimal = true }, to = { reference = true },
+  min = { integer = true, money = true }, lower = texts, scale = { decimal = true },
+  to = { reference = true },
   values = { choice = true },
 }
 local function whole(value)
@@ -72,7 +75,8 @@ end
 local must_be = {
   required = yes_or_no, lower = yes_or_no, max = whole, min = whole,
   scale = function(value)
-    return math.type(value) == "integer" and value >= 0 and value <= 18, "a whole number from 0 to 18"
+    return math.type(value) == "integer" and value >= 0 and value <= 18,
+      "a whole number from 0 to 18"
   end,
   write = function(value)
     return value == "system", '"system"'
@@ -90,7 +94,8 @@ local function check_property(what, type_name, key, value)
   elseif must_be[key] then
     local good, needed = must_be[key](value)
     if not good then
-      error(("%s: %s is %s, not %s"):format(what, key, needed, type(value) == "string" and '"' .. value .. '"' or tostring(value)), 0)
+      error(("%s: %s is %s, not %s"):format(
+        what, key, needed, type(value) == "string" and '"' .. value .. '"' or tostring(value)), 0)
     end
   end
 end
@@ -107,7 +112,8 @@ local function check_default(what, field)
     error(what .. ": a state has no default; mill.lifecycle says which one is the initial", 0)
   elseif default == "actor" or field.type == "reference" then
     if not (default == "actor" and actors_own[field.to]) then
-      error(what .. ': default = "actor" is for references to position, unit or user, and they have no other', 0)
+      error(what .. ': default = "actor" is for references to position, unit or user; '
+        .. "references have no other", 0)
     end
     return
   end
@@ -122,7 +128,8 @@ local function take_columns(what, entity, field)
   for _, column in ipairs(field.columns) do
     local other = entity.by_column[column.name]
     if other then
-      error(("%s: its column %s is one of the field %s (%s); give it another name"):format(what, column.name, other.name, other.type), 0)
+      error(("%s: its column %s is one of the field %s (%s); give it another name"):format(
+        what, column.name, other.name, other.type), 0)
     end
     entity.by_column[column.name] = field
   end
@@ -149,7 +156,8 @@ local function make_field(entity, declared, plugin, where)
   elseif not types[type_name] or type_name == "id" then
     error(what .. ": there is no field type " .. tostring(type_name), 0)
   end
-  local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin, where = where }
+  local field = { name = name, type = type_name, kind = types[type_name], plugin = plugin,
+    where = where }
   for key, value in pairs(declared) do
     if math.type(key) ~= "integer" then
       check_property(what, type_name, key, value)
@@ -214,8 +222,10 @@ function registry.declare(name, spec, plugin, where)
   end
   check_text(name .. ": label", spec.label)
   local entity = {
-    name = name, plugin = plugin, where = where or plugin, label = spec.label, plural = spec.plural or spec.label, fields = {}, by_name = {}, by_column = {},
-    display = spec.display, key = spec.key, owner = spec.owner, unit = spec.unit, unique = {}, index = {},
+    name = name, plugin = plugin, where = where or plugin, label = spec.label, plural = spec.plural
+      or spec.label, fields = {}, by_name = {}, by_column = {},
+    display = spec.display, key = spec.key, owner = spec.owner, unit = spec.unit, unique = {},
+    index = {},
   }
   add_lists(entity.unique, spec.unique, "unique", entity.where)
   add_lists(entity.index, spec.index, "index", entity.where)
@@ -239,7 +249,8 @@ end
 
 local function check_state(name, what, field, value)
   if not field.values_by_name[value] then
-    error(("mill.lifecycle %s: %s names the unknown state %s"):format(name, what, tostring(value)), 0)
+    error(("mill.lifecycle %s: %s names the unknown state %s"):format(name, what, tostring(value)),
+      0)
   end
 end
 
@@ -250,7 +261,8 @@ local function make_move(entity, lifecycle, name, move)
     error(("mill.lifecycle %s: the name %s is reserved"):format(entity.name, name), 0)
   end
   local from = type(move.from) == "table" and move.from or { move.from }
-  local made = { name = name, from = {}, from_names = from, to = move.to, sets = move.sets or {}, label = move.label }
+  local made = { name = name, from = {}, from_names = from, to = move.to, sets = move.sets or {},
+    label = move.label }
   check_state(entity.name, name, state, move.to)
   for _, one in ipairs(from) do
     check_state(entity.name, name, state, one)
@@ -258,7 +270,8 @@ local function make_move(entity, lifecycle, name, move)
   end
   for _, field_name in ipairs(made.sets) do
     if not entity.by_name[field_name] then
-      error(("mill.lifecycle %s: %s sets the unknown field %s"):format(entity.name, name, tostring(field_name)), 0)
+      error(("mill.lifecycle %s: %s sets the unknown field %s"):format(
+        entity.name, name, tostring(field_name)), 0)
     end
   end
   lifecycle.moves[name] = made
@@ -281,7 +294,8 @@ function registry.lifecycle(name, spec, plugin, where)
   local state = entity.state and entity.by_name[entity.state] or error("mill.lifecycle " .. name .. ": the entity has no field of type state", 0)
   check_state(name, "initial", state, spec.initial)
   for move_name, move in pairs(spec.moves or {}) do
-    places.within(places.item(where or plugin, "moves", move_name), make_move, entity, lifecycle, move_name, move)
+    places.within(places.item(where or plugin, "moves", move_name), make_move, entity, lifecycle,
+      move_name, move)
   end
   table.sort(lifecycle.move_names)
   entity.lifecycle = lifecycle
@@ -290,12 +304,14 @@ end
 local function check_fields(entity, what, names, where)
   for _, name in ipairs(names) do
     if not entity.by_name[name] then
-      error(("%s: entity %s: %s names the unknown field %s"):format(tostring(where), entity.name, what, tostring(name)), 0)
+      error(("%s: entity %s: %s names the unknown field %s"):format(
+        tostring(where), entity.name, what, tostring(name)), 0)
     end
   end
 end
 
--- The field that policies look at: the one that is declared, or the one of that name if it can be it.
+-- The field that policies look at: the one that is declared, or the one of that name if it can be
+-- it.
 local function policy_field(entity, what, to)
   local name = entity[what] or what
   local field = entity.by_name[name]

@@ -7,12 +7,14 @@ local sandbox = require "core.sandbox"
 
 -- Runs text as a file of a plugin.
 local function as_plugin(text, mill)
-  return assert(sandbox.load(text, "@plugins/test/rules.lua", plugins.environment { mill = mill }))()
+  return assert(sandbox.load(
+    text, "@plugins/test/rules.lua", plugins.environment { mill = mill }))()
 end
 
 -- What a plugin gets, while a generation is loaded or, as in every test, after it.
 local function new_mill()
-  return api.for_plugin({ name = "test", version = "1.0.0", folder = "plugins/test" }, function() return "" end)
+  return api.for_plugin(
+    { name = "test", version = "1.0.0", folder = "plugins/test" }, function() return "" end)
 end
 
 test("a plugin cannot keep anything in a library", function()
@@ -34,7 +36,8 @@ test("a plugin neither seeds chance nor writes functions out as bytes", function
   expect(as_plugin "return type(string.dump) .. type((('').dump))"):is "nilnil"
 end)
 
-local declarations = { "entity", "extend", "lifecycle", "access", "rule", "decision", "action", "page", "mapping" }
+local declarations = { "entity", "extend", "lifecycle", "access", "rule", "decision", "action",
+  "page", "mapping" }
 
 test("nothing can be declared after the loading", function()
   for _, name in ipairs(declarations) do
@@ -53,7 +56,8 @@ test("a declaration that was begun while loading cannot be ended later", functio
   local grants = #policies.grants.user
 
   for _, name in ipairs(declarations) do
-    expect(function() kept[name] { { role = "agent", allow = "all" } } end):fails("mill." .. name .. " is a declaration")
+    expect(function() kept[name] { { role = "agent", allow = "all" } } end):fails(
+      "mill." .. name .. " is a declaration")
   end
   expect(#policies.grants.user):is(grants)
 end)
@@ -61,26 +65,32 @@ end)
 test("what needs a unit of work is refused while a file is loaded, at the file's line", function()
   api.loading(function()
     for name, call in pairs {
-      db = "mill.db.lead:find {}", decide = "mill.decide('lead.route', {})", assign = "mill.assign('unit:x')", now = "mill.now()",
+      db = "mill.db.lead:find {}", decide = "mill.decide('lead.route', {})",
+      assign = "mill.assign('unit:x')", now = "mill.now()",
       after = "mill.after '4h'", today = "mill.today()", cause = "mill.cause()",
     } do
-      expect(function() as_plugin("\n" .. call, new_mill()) end):fails("plugins/test/rules.lua:2: mill." .. name .. " is for")
+      expect(function() as_plugin("\n" .. call, new_mill()) end):fails(
+        "plugins/test/rules.lua:2: mill." .. name .. " is for")
     end
     expect(as_plugin("local leads = mill.db.lead return leads ~= nil", new_mill())):is_true()
   end)
 end)
 
 test("a problem that is made wrongly is told with its line", function()
-  for _, spec in ipairs { "{ message = 'no' }", "{ message = { en = 'no', zh = '不' }, status = 200 }" } do
-    expect(function() as_plugin("local made = mill.problem " .. spec .. " return made", new_mill()) end)
+  for _, spec in ipairs { "{ message = 'no' }",
+    "{ message = { en = 'no', zh = '不' }, status = 200 }" } do
+    expect(function() as_plugin(
+      "local made = mill.problem " .. spec .. " return made", new_mill()) end)
       :fails "plugins/test/rules.lua:1: mill.problem"
   end
 end)
 
 local function new_leads()
   local made = { mill.db.lead:create { name = "a, b", stage = "accepted", score = 1 } }
-  made[2] = mill.db.lead:create { name = "b", stage = "accepted", score = 2, product = mill.db.product:find {} }
-  made[3] = mill.db.lead:create { name = "c", stage = "accepted", score = 3, product = mill.db.product:find {} }
+  made[2] = mill.db.lead:create { name = "b", stage = "accepted", score = 2,
+    product = mill.db.product:find {} }
+  made[3] = mill.db.lead:create { name = "c", stage = "accepted", score = 3,
+    product = mill.db.product:find {} }
   return made
 end
 
@@ -108,7 +118,7 @@ test("where takes lists, null, records, numbers and amounts", function()
   expect(mill.db.product:find({ list_price = product.list_price }).id):is(product.id)
 end)
 
-test("a bad where is an error that names the plugin's line, and no problem of the caller", function()
+test("a bad where is an error at the plugin's line, and no problem of the caller", function()
   local wrong = {
     ["{ where = { colour = 1 } }"] = "colour: there is no field or option colour",
     ["{ where = { ['score.has'] = 1 } }"] = "score.has: there is no operator",
@@ -122,10 +132,12 @@ test("a bad where is an error that names the plugin's line, and no problem of th
     ["{ limit = '5' }"] = "limit must be a whole number",
   }
   for question, words in pairs(wrong) do
-    expect(function() as_plugin("local x = mill.db.lead:list " .. question .. " return x", new_mill()) end)
+    expect(function() as_plugin(
+      "local x = mill.db.lead:list " .. question .. " return x", new_mill()) end)
       :fails("plugins/test/rules.lua:1: mill.db.lead:list: " .. words)
   end
-  expect(function() as_plugin("\nlocal x = mill.db.lead:find { colour = 1 } return x", new_mill()) end)
+  expect(function() as_plugin(
+    "\nlocal x = mill.db.lead:find { colour = 1 } return x", new_mill()) end)
     :fails "plugins/test/rules.lua:2: mill.db.lead:find: colour: there is no field"
 end)
 
@@ -135,14 +147,17 @@ end
 
 -- Runs text as an action of a plugin would run, for a caller.
 local function as_action(login, text, plugin)
-  local own = api.for_plugin(plugin or { name = "test", version = "1.0.0", folder = "plugins/test" }, function() return "" end)
+  local own = api.for_plugin(
+    plugin or { name = "test", version = "1.0.0", folder = "plugins/test" },
+    function() return "" end)
   return as(login, function() return as_plugin(text, own) end)
 end
 
 local elevated = { name = "test", version = "1.0.0", folder = "plugins/test", elevates = true }
 
 test("mill.db:as narrows what the system sees and does to the rights of a user", function()
-  local anna, lead = user "anna.snelling", mill.db.lead:create { name = "x", region = "east", score = 85 }
+  local anna, lead = user "anna.snelling",
+    mill.db.lead:create { name = "x", region = "east", score = 85 }
 
   for _, given in ipairs { anna, anna.id } do
     local hers = mill.db:as(given)
@@ -156,13 +171,18 @@ end)
 
 test("an action acts as its caller, and as another only with the permission to elevate", function()
   local hq = user("hq").id
-  local own, other = user("anna.snelling").id, ("local db = mill.db:as('%s') return #db.unit:list { where = { kind = 'region' } }"):format(hq)
+  local own, other = user("anna.snelling").id,
+    ("local db = mill.db:as('%s') return #db.unit:list { where = { kind = 'region' } }"):format(hq)
 
-  expect(as_action("anna.snelling", ("return mill.db:as('%s').user:get('%s').name"):format(own, own))):is "Anna Snelling"
-  expect(function() as_action("anna.snelling", other) end):fails "plugins/test/rules.lua:1: mill.db:as: only the system"
-  expect(function() as_action("anna.snelling", "local x = mill.db:as('system').unit:find {} return x") end):fails "elevate"
+  expect(as_action("anna.snelling",
+    ("return mill.db:as('%s').user:get('%s').name"):format(own, own))):is "Anna Snelling"
+  expect(function() as_action(
+    "anna.snelling", other) end):fails "plugins/test/rules.lua:1: mill.db:as: only the system"
+  expect(function() as_action(
+    "anna.snelling", "local x = mill.db:as('system').unit:find {} return x") end):fails "elevate"
   expect(as_action("anna.snelling", other, elevated)):is(3)
-  expect(as_action("anna.snelling", "return mill.db:as('system').unit:find({ code = 'west' }).kind", elevated)):is "region"
+  expect(as_action("anna.snelling",
+    "return mill.db:as('system').unit:find({ code = 'west' }).kind", elevated)):is "region"
 end)
 
 test("what a rule got from mill.db:as does not lend its rights to an action", function()
@@ -179,7 +199,8 @@ test("mill.db:as takes users that there are, and nothing else", function()
   for _, who in ipairs { "anna.snelling", 5, mill.db.unit:find {}, {} } do
     expect(function() return mill.db:as(who) end):fails "a user's record or id"
   end
-  expect(function() return mill.db:as(mill.db.unit:find({}).id).lead:find {} end):fails "there is no such user"
+  expect(function() return mill.db:as(
+    mill.db.unit:find({}).id).lead:find {} end):fails "there is no such user"
   mill.db.user:archive(user "hq")
   local gone = mill.db.user:find { login = "hq", ["archived_at.null"] = false }
   expect(function() return mill.db:as(gone).lead:find {} end):fails "there is no such user"
