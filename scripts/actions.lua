@@ -29,7 +29,8 @@ function actions.declare(name, spec, plugin, where)
   if list[action] or type(spec.run) ~= "function" then
     error(("action %s: %s"):format(name, list[action] and "it is declared twice" or "it needs run, a function"), 0)
   end
-  list[action] = { name = action, title = spec.title, run = spec.run, plugin = plugin, where = where }
+  list[action] = { name = action, title = spec.title, run = spec.run, plugin = plugin,
+    where = where }
 end
 
 ---@return table|nil
@@ -49,7 +50,8 @@ function actions.finish()
     local lifecycle = registry.get(entity_name).lifecycle
     for name, action in pairs(list) do
       if lifecycle and lifecycle.moves[name] then
-        error(("%s: action %s.%s has the name of a move"):format(action.where, entity_name, name), 0)
+        error(("%s: action %s.%s has the name of a move"):format(action.where, entity_name, name),
+          0)
       end
     end
   end

@@ -45,13 +45,15 @@ end
 
 local function while_loading(name)
   if not loading then
-    error(("%s: %s is a declaration: it stands at the top level of a plugin's file"):format(places.caller() or "?", name), 0)
+    error(("%s: %s is a declaration: it stands at the top level of a plugin's file"):format(
+      places.caller() or "?", name), 0)
   end
 end
 
 --- `mill.entity "lead" { … }`: a declaration with a name and a table. Where it stands is asked while its name is read:
---- by the time the table comes, `return mill.entity …` has left no frame of the file behind. What is wrong in it is
---- told with the line of the field, row or grant, as far as the framework knows it.
+--- by the time the table comes, `return mill.entity …` has left no frame of the file behind. What
+--- is wrong in it is told with the line of the field, row or grant, as far as the framework knows
+--- it.
 local function declaration(kind, declare)
   return function(name)
     while_loading("mill." .. kind)
@@ -73,14 +75,16 @@ end
 -- What needs a unit of work is not there while a file is loaded.
 local function while_running(name)
   if loading then
-    error(("%s: mill.%s is for the functions of a file: nothing runs while it is loaded"):format(places.caller() or "?", name), 0)
+    error(("%s: mill.%s is for the functions of a file: nothing runs while it is loaded"):format(
+      places.caller() or "?", name), 0)
   end
 end
 
 --- Milliseconds of a duration such as "4h", "30m", "3d".
 local function milliseconds(text)
-  return duration.parse(text) or error(("%s: %q is no duration; write for example 30m, 4h or 3d"):format(
-    places.caller() or "?", tostring(text)), 0)
+  return duration.parse(text)
+    or error(("%s: %q is no duration; write for example 30m, 4h or 3d"):format(
+      places.caller() or "?", tostring(text)), 0)
 end
 
 local function id_of(entity, record)
@@ -89,7 +93,8 @@ local function id_of(entity, record)
   end
   local of = records.entity_of(record)
   if of and of ~= entity then
-    error(("%s: this is a record of %s, not of %s"):format(places.caller() or "?", of.name, entity.name), 0)
+    error(("%s: this is a record of %s, not of %s"):format(
+      places.caller() or "?", of.name, entity.name), 0)
   end
   return record.id
 end
@@ -101,7 +106,8 @@ end
 
 -- What somebody asked wrongly of mill.db, with the plugin's line.
 local function wrong(entity, method, format, ...)
-  error(("%s: mill.db.%s:%s: %s"):format(places.caller() or "?", entity.name, method, format:format(...)), 0)
+  error(("%s: mill.db.%s:%s: %s"):format(
+    places.caller() or "?", entity.name, method, format:format(...)), 0)
 end
 
 -- What a record is compared with: a record stands for its id.
@@ -109,12 +115,14 @@ local function compared(entity, method, key, value)
   if type(value) == "table" and records.entity_of(value) then
     return value.id
   elseif type(value) == "table" or type(value) == "function" or value == json.null then
-    wrong(entity, method, "where %s: a value, a record, mill.null or, for .in, a list is needed", key)
+    wrong(entity, method, "where %s: a value, a record, mill.null or, for .in, a list is needed",
+      key)
   end
   return value
 end
 
--- One condition of scripts/entities/query.lua. mill.null asks for what is empty, or with .ne for what is not.
+-- One condition of scripts/entities/query.lua. mill.null asks for what is empty, or with .ne for
+-- what is not.
 local function condition_of(entity, method, key, value)
   local field, operator = tostring(key):match("^([%l%d_]+)%.(%l+)$")
   field, operator = field or tostring(key), operator or "eq"
@@ -153,7 +161,8 @@ local function ask(entity, method, where, sort, limit)
     return found
   elseif problem.is(found) and found.status == 400 then
     local fault = found.errors[1]
-    wrong(entity, method, "%s%s", fault.field and fault.field .. ": " or "", i18n.say(fault.message, "en"))
+    wrong(entity, method, "%s%s", fault.field and fault.field .. ": " or "",
+      i18n.say(fault.message, "en"))
   end
   error(found, 0)
 end
@@ -198,8 +207,8 @@ function methods.move(entity, record, move, input)
   return shown(entity, (records.move(entity, id_of(entity, record), move, input)))
 end
 
--- Whom `mill.db:as(who)` names, if the running code may act as that. Asked at each call: what was given to code that
--- ran as the system may be kept, and used by a request.
+-- Whom `mill.db:as(who)` names, if the running code may act as that. Asked at each call: what was
+-- given to code that ran as the system may be kept, and used by a request.
 local function acting(plugin, who)
   local running = context.current().actor
   local free = running and running.system or plugin.elevates
@@ -209,10 +218,11 @@ local function acting(plugin, who)
   elseif inner and running and running.user == inner then
     return running
   elseif inner and free then
-    return actor.by_user(inner) or error(("%s: mill.db:as: there is no such user"):format(places.caller() or "?"), 0)
+    return actor.by_user(inner)
+      or error(("%s: mill.db:as: there is no such user"):format(places.caller() or "?"), 0)
   end
-  error(("%s: mill.db:as: only the system acts as somebody else, and plugins with permissions = { \"elevate\" }; %s has not"):format(
-    places.caller() or "?", plugin.name), 0)
+  error(('%s: mill.db:as: only the system acts as somebody else, and plugins that have the '
+    .. 'permission "elevate"; %s has not'):format(places.caller() or "?", plugin.name), 0)
 end
 
 local function user_of(who)
@@ -221,10 +231,12 @@ local function user_of(who)
   if sealed and (sealed == "system" or id.open(sealed)) then
     return sealed
   end
-  error(("%s: mill.db:as needs a user's record or id, or \"system\""):format(places.caller() or "?"), 0)
+  error(("%s: mill.db:as needs a user's record or id, or \"system\""):format(
+    places.caller() or "?"), 0)
 end
 
---- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies, or as whom `who` names.
+--- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies, or as whom
+--- `who` names.
 --- `after(entity, record)` has a look at what a method returns.
 local function database(plugin, after, who)
   local function call(run, ...)
@@ -368,11 +380,15 @@ function api.for_plugin(plugin, source)
 
   mill.entity = declaration("entity", function(name, spec, where) registry.declare(name, spec, plugin.name, where) end)
   mill.extend = declaration("extend", function(name, spec, where) registry.extend(name, spec, plugin.name, where) end)
-  mill.lifecycle = declaration("lifecycle", function(name, spec, where) registry.lifecycle(name, spec, plugin.name, where) end)
+  mill.lifecycle = declaration("lifecycle", function(name, spec, where)
+    registry.lifecycle(name, spec, plugin.name, where)
+  end)
   mill.access = declaration("access", function(name, spec, where) policies.declare(name, spec, plugin.name, where) end)
   mill.rule = declaration("rule", function(name, spec, where) rules.declare(name, spec, plugin, where) end)
   mill.decision = declaration("decision", function(name, spec, where) decisions.declare(name, spec, plugin, source(), where) end)
-  mill.action = declaration("action", function(name, spec, where) actions.declare(name, spec, plugin, where) end)
+  mill.action = declaration("action", function(name, spec, where)
+    actions.declare(name, spec, plugin, where)
+  end)
   mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
   mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)
 

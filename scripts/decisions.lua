@@ -34,7 +34,8 @@ local function compile_row(decision, r, row, width)
   for f, fact in ipairs(decision.facts) do
     local expression, fault, kinds = tests.compile(row[f], ("facts[%q]"):format(fact.name))
     if not expression then
-      error(("decision %s: row %d, %s: %q: %s"):format(decision.name, r, fact.name, tostring(row[f]), fault), 0)
+      error(("decision %s: row %d, %s: %q: %s"):format(
+        decision.name, r, fact.name, tostring(row[f]), fault), 0)
     elseif expression ~= "true" then
       conditions[#conditions + 1] = expression
       for kind in pairs(kinds) do
@@ -59,7 +60,8 @@ local function compile_table(decision, spec)
   local width = #decision.facts + #decision.outcome
   local lines = { "local facts, matched = ...", "local found" }
   for r, row in ipairs(spec.rows) do
-    local condition = places.within(places.item(decision.where, "rows", r), compile_row, decision, r, row, width)
+    local condition = places.within(
+      places.item(decision.where, "rows", r), compile_row, decision, r, row, width)
     if spec.hit == "first" then
       lines[#lines + 1] = ("if %s then return %d end"):format(condition, r)
     else
@@ -67,13 +69,14 @@ local function compile_table(decision, spec)
     end
   end
   lines[#lines + 1] = "return found"
-  local match = assert(sandbox.load(table.concat(lines, "\n"), "=decision " .. decision.name, tests.environment))
+  local match = assert(
+    sandbox.load(table.concat(lines, "\n"), "=decision " .. decision.name, tests.environment))
   local function twice(first, second)
     error(("decision %s: rows %d and %d both match, and hit is \"unique\""):format(decision.name, first, second), 0)
   end
-  decision.rows = {}
+  decision.rows = {} -- copies: what the plugin does with its own, later, is nothing to us
   for r, row in ipairs(spec.rows) do
-    decision.rows[r] = table.move(row, 1, width, 1, {}) -- what the plugin does with its own, later, is nothing to us
+    decision.rows[r] = table.move(row, 1, width, 1, {})
   end
   decision.run = function(facts)
     local r = match(facts, twice)
@@ -128,7 +131,8 @@ end
 
 --- Declares a decision.
 ---@param name string
----@param spec table `title`, `facts` ({ name, of = "lead.score" } …), `outcome` ({ name, type, values } …), `hit` and `rows`, or `decide(facts)`
+---@param spec table `title`, `facts` ({ name, of = "lead.score" } …), `outcome` ({ name, type,
+--- values } …), `hit` and `rows`, or `decide(facts)`
 ---@param plugin table { name, version }
 ---@param source string the text of the file: its hash is the decision's version
 ---@param where string file and line of the declaration
@@ -153,10 +157,12 @@ function decisions.declare(name, spec, plugin, source, where)
     if type(fact[1]) ~= "string" or type(fact.of) ~= "string" then
       error(("decision %s: a fact is { \"name\", of = \"entity.field\" }"):format(name), 0)
     end
-    decision.facts[#decision.facts + 1] = { name = fact[1], of = fact.of, label = fact.label, where = place, asked = {}, index = i }
+    decision.facts[#decision.facts + 1] = { name = fact[1], of = fact.of, label = fact.label,
+      where = place, asked = {}, index = i }
   end
   for i, declared in ipairs(spec.outcome or {}) do
-    decision.outcome[i] = places.within(places.item(where, "outcome", i), make_outcome, name, declared)
+    decision.outcome[i] = places.within(
+      places.item(where, "outcome", i), make_outcome, name, declared)
   end
   if spec.rows and not spec.decide then
     compile_table(decision, spec)
@@ -179,19 +185,22 @@ local function resolve(decision, fact)
   for i = 2, #path do
     local field = entity and entity.by_name[path[i]]
     if not field or (i < #path and field.type ~= "reference") then
-      error(("%s: decision %s: the fact %s is of %s, which does not exist"):format(tostring(fact.where), decision.name, fact.name, fact.of), 0)
+      error(("%s: decision %s: the fact %s is of %s, which does not exist"):format(
+        tostring(fact.where), decision.name, fact.name, fact.of), 0)
     end
     fields[#fields + 1] = { entity = entity, field = field }
     entity = field.type == "reference" and registry.get(field.to) or nil
   end
   if #fields == 0 then
-    error(("%s: decision %s: the fact %s needs of = \"entity.field\""):format(tostring(fact.where), decision.name, fact.name), 0)
+    error(("%s: decision %s: the fact %s needs of = \"entity.field\""):format(
+      tostring(fact.where), decision.name, fact.name), 0)
   end
   fact.entity, fact.path = path[1], fields
 end
 
 -- Of which kind the values of a field are in a cell; all others are texts.
-local kind_of_type = { integer = "number", decimal = "number", money = "number", boolean = "boolean" }
+local kind_of_type = { integer = "number", decimal = "number", money = "number",
+  boolean = "boolean" }
 
 -- A cell that asks a number for a text would never match.
 local function check_kinds(decision, fact)
@@ -200,7 +209,8 @@ local function check_kinds(decision, fact)
   for asked, r in pairs(fact.asked) do
     if asked ~= kind and asked ~= "null" then
       error(("%s: decision %s: row %d, %s: %q: %s is of type %s and never fits %s"):format(
-        tostring(places.item(decision.where, "rows", r)), decision.name, r, fact.name, decision.rows[r][fact.index], fact.of,
+        tostring(places.item(decision.where, "rows", r)), decision.name, r, fact.name,
+        decision.rows[r][fact.index], fact.of,
         field.type, asked == "string" and "a text" or "a " .. asked), 0)
     end
   end
@@ -213,7 +223,7 @@ function decisions.finish()
       resolve(decision, fact)
       check_kinds(decision, fact)
       if decision.entity and decision.entity ~= fact.entity then
-        error(("%s: decision %s: the fact %s is of %s, others of %s; a decision is about one record"):format(
+        error(("%s: decision %s: the fact %s is of %s, others of %s; all are of one"):format(
           tostring(fact.where), decision.name, fact.name, fact.entity, decision.entity), 0)
       end
       decision.entity = fact.entity
@@ -221,8 +231,9 @@ function decisions.finish()
   end
 end
 
--- Facts are plain values, which can be written down: an amount is its text. Rows compare amounts by their value, in the
--- currency in which all are compared; until there are rates, no amount is in another.
+-- Facts are plain values, which can be written down: an amount is its text. Rows compare amounts by
+-- their value, in the currency in which all are compared; until there are rates, no amount is in
+-- another.
 local function in_words(facts)
   local plain = {}
   for name, value in pairs(facts) do
@@ -256,7 +267,8 @@ local function stored(decision, subject)
   return entity, record, inner
 end
 
--- Follows a fact's path from the record. Facts are read as the system; what is shown later is masked by the reader.
+-- Follows a fact's path from the record. Facts are read as the system; what is shown later is
+-- masked by the reader.
 local function gather(fact, record)
   for i, step in ipairs(fact.path) do
     local value = record[step.field.name]
@@ -290,7 +302,8 @@ function decisions.decide(name, subject)
   local outcome, r = decision.run(decision.rows and facts or plain)
   ctx.decided.row = r
   if store.writes() then
-    store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(), context.txn(ctx), entity.name, inner,
+    store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(),
+      context.txn(ctx), entity.name, inner,
       json.encode(plain), json.encode(outcome), r, history.explanation(decision, r),
       ctx.cause.kind, ctx.cause.id, generation.hash)
   end

@@ -1,18 +1,19 @@
 -- scripts/places.lua: where things stand in the files of plugins, so that a message can say it.
 --
--- A place is shown by tostring: "plugins/lead/entities.lua:14". Of a declaration, Lua tells the line; where a field or
--- a row in it stands is read from the file's text when somebody asks.
+-- A place is shown by tostring: "plugins/lead/entities.lua:14". Of a declaration, Lua tells the
+-- line; where a field or a row in it stands is read from the file's text when somebody asks.
 
 local generation = require "core.generation"
 local lpeg = require "lpeg"
 
 local places = {}
 
-local P, R, S, V, C, Cc, Cg, Cmt, Cp, Ct = lpeg.P, lpeg.R, lpeg.S, lpeg.V, lpeg.C, lpeg.Cc, lpeg.Cg, lpeg.Cmt,
+local P, R, S, V, C, Cc, Cg, Cmt, Cp, Ct = lpeg.P, lpeg.R, lpeg.S, lpeg.V, lpeg.C, lpeg.Cc,
+  lpeg.Cg, lpeg.Cmt,
   lpeg.Cp, lpeg.Ct
 
--- As much of Lua's grammar as it takes to find the items of a table: what is neither text, comment, bracket nor block
--- has no meaning here.
+-- As much of Lua's grammar as it takes to find the items of a table: what is neither text, comment,
+-- bracket nor block has no meaning here.
 local bracket = Cmt(P "[" * C(P "="^0) * "[", function(text, at, level)
   local _, stop = text:find("]" .. level .. "]", at, true)
   return stop and stop + 1 or #text + 1
@@ -85,15 +86,17 @@ function Place.__tostring(self)
   return file and ("%s:%s"):format(file, line) or self.where
 end
 
---- The place of an item of a declaration: `places.item(where, "rows", 5)` is that of the fifth row. Where the file makes
---- the item in another way than by writing it down, it is the place of what holds it.
+--- The place of an item of a declaration: `places.item(where, "rows", 5)` is that of the fifth row.
+--- Where the file makes the item in another way than by writing it down, it is the place of what
+--- holds it.
 ---@param where string of the declaration
 ---@return table
 function places.item(where, ...)
   return setmetatable({ where = tostring(where), path = { ... } }, Place)
 end
 
---- The place of the plugin's code that runs: the innermost that is none of the framework's; nil when there is none.
+--- The place of the plugin's code that runs: the innermost that is none of the framework's; nil
+--- when there is none.
 ---@return string|nil
 function places.caller()
   local level = 2
@@ -101,7 +104,8 @@ function places.caller()
     local info = debug.getinfo(level, "Sl")
     if not info then
       return nil
-    elseif info.currentline > 0 and info.source:sub(1, 1) == "@" and not info.source:find("^@scripts/") then
+    elseif info.currentline > 0 and info.source:sub(1, 1) == "@"
+        and not info.source:find("^@scripts/") then
       return ("%s:%d"):format(info.source:sub(2), info.currentline)
     end
     level = level + 1
@@ -114,7 +118,8 @@ function Located.__tostring(self)
   return self.words
 end
 
---- Runs `f(…)`; what it raises says at its beginning where it stands: at the innermost place that is known.
+--- Runs `f(…)`; what it raises says at its beginning where it stands: at the innermost place that
+--- is known.
 function places.within(where, f, ...)
   local results = table.pack(pcall(f, ...))
   if results[1] then
@@ -122,7 +127,8 @@ function places.within(where, f, ...)
   elseif debug.getmetatable(results[2]) == Located then
     error(results[2], 0)
   end
-  error(setmetatable({ words = ("%s: %s"):format(tostring(where), tostring(results[2])) }, Located), 0)
+  error(setmetatable({ words = ("%s: %s"):format(tostring(where), tostring(results[2])) },
+    Located), 0)
 end
 
 return places

@@ -47,8 +47,8 @@ end
 -- So many unknown names of one body are told.
 local MOST_UNKNOWN = 20
 
---- Adds the faults of names that an entity does not have. What it has is told once, and of many names there is one
---- fault that counts the rest.
+--- Adds the faults of names that an entity does not have. What it has is told once, and of many
+--- names there is one fault that counts the rest.
 ---@param faults table[]
 ---@param entity string
 ---@param names string[]
@@ -56,12 +56,14 @@ local MOST_UNKNOWN = 20
 function problem.unknown_names(faults, entity, names, known)
   table.sort(names)
   for i = 1, math.min(#names, MOST_UNKNOWN) do
-    faults[#faults + 1] = problem.fault(names[i], i == 1 and "field.unknown" or "field.also.unknown", {
+    faults[#faults + 1] = problem.fault(
+      names[i], i == 1 and "field.unknown" or "field.also.unknown", {
       entity = entity, field = names[i], known = known,
     })
   end
   if #names > MOST_UNKNOWN then
-    faults[#faults + 1] = problem.fault(nil, "field.rest.unknown", { entity = entity, count = #names - MOST_UNKNOWN })
+    faults[#faults + 1] = problem.fault(
+      nil, "field.rest.unknown", { entity = entity, count = #names - MOST_UNKNOWN })
   end
 end
 

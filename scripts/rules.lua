@@ -23,8 +23,8 @@ local rule_keys = { title = true, on = true, run = true, uses = true, invariant 
 
 --- Declares a rule.
 ---@param name string
----@param spec table `title`, `on` (an event, ENTITY.created, .changed or .archived, or several), `run(record, before)`, `uses` (names
---- of decisions), `invariant`
+---@param spec table `title`, `on` (an event, ENTITY.created, .changed or .archived, or several),
+--- `run(record, before)`, `uses` (names of decisions), `invariant`
 ---@param plugin table { name, version }
 ---@param where string file and line of the declaration
 function rules.declare(name, spec, plugin, where)
@@ -41,7 +41,8 @@ function rules.declare(name, spec, plugin, where)
   elseif type(spec.title) ~= "table" or not spec.title.en or not spec.title.zh then
     error(("rule %s needs title in both languages"):format(name), 0)
   end
-  local rule = { name = name, title = spec.title, run = spec.run, plugin = plugin, where = where, invariant = spec.invariant, events = {}, uses = {} }
+  local rule = { name = name, title = spec.title, run = spec.run, plugin = plugin, where = where,
+    invariant = spec.invariant, events = {}, uses = {} }
   for _, decision in ipairs(type(spec.uses) == "table" and spec.uses or { spec.uses }) do
     rule.uses[tostring(decision)] = true
   end
@@ -62,19 +63,21 @@ end
 local function check_uses(rule)
   for name in pairs(rule.uses) do
     if not decisions.by_name[name] then
-      error(("%s: rule %s uses the decision %s, which does not exist"):format(rule.where, rule.name, name), 0)
+      error(("%s: rule %s uses the decision %s, which does not exist"):format(
+        rule.where, rule.name, name), 0)
     end
   end
 end
 
---- Raises an error when a rule runs that does not say that it uses the decision: one that is missing is to be found
---- when the rules are loaded, and not by the first record.
+--- Raises an error when a rule runs that does not say that it uses the decision: one that is
+--- missing is to be found when the rules are loaded, and not by the first record.
 ---@param decision string
 function rules.check_use(decision)
   local cause = context.current().cause
   local rule = cause.kind == "rule" and rules.by_name[cause.id]
   if rule and not rule.uses[decision] then
-    error(("rule %s (%s): it decides by %s; say uses = { %q }"):format(rule.name, rule.where, decision, decision), 0)
+    error(("rule %s (%s): it decides by %s; say uses = { %q }"):format(
+      rule.name, rule.where, decision, decision), 0)
   end
 end
 

@@ -59,7 +59,8 @@ local function why(status)
   return ": " .. table.concat(words, "; ")
 end
 
---- The value must equal `wanted`; tables are compared by content. A status that it is not is told with its problem.
+--- The value must equal `wanted`; tables are compared by content. A status that it is not is told
+--- with its problem.
 function Expectation:is(wanted)
   if not equal(self.value, wanted) then
     fail(("expected %s, got %s%s"):format(show(wanted), show(self.value), why(self.value)))
@@ -165,7 +166,8 @@ local function run_test(one)
   if ok then
     return { name = one.name }
   end
-  local words = type(raised) == "table" and raised.failed and ("%s: %s"):format(raised.where or "?", raised.text) or raised_words(raised)
+  local words = type(raised) == "table" and raised.failed
+    and ("%s: %s"):format(raised.where or "?", raised.text) or raised_words(raised)
   return { name = one.name, failure = words }
 end
 
@@ -201,7 +203,8 @@ function testing.run(filter, emit)
     end
   end
   if files == 0 then
-    mistake("there is no file with tests whose path holds %q; they are called …_test.lua", filter or "")
+    mistake("there is no file with tests whose path holds %q; they are called …_test.lua", filter
+      or "")
   end
   return passed, failed
 end

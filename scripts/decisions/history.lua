@@ -1,8 +1,9 @@
--- scripts/decisions/history.lua: what is written down of a decision's run, and what of it a reader is told later.
+-- scripts/decisions/history.lua: what is written down of a decision's run, and what of it a reader
+-- is told later.
 --
--- By then the decision may have other rows, other facts, or be gone. So each run keeps, beside its facts, outcome, row
--- and version, an explanation: { title, facts = [ { fact, of, test } ], outcome = [ names ] }. Nothing is looked up in the
--- decision of today but who may see a field.
+-- By then the decision may have other rows, other facts, or be gone. So each run keeps, beside its
+-- facts, outcome, row and version, an explanation: { title, facts = [ { fact, of, test } ], outcome
+-- = [ names ] }. Nothing is looked up in the decision of today but who may see a field.
 
 local clock = require "core.clock"
 local context = require "context"
@@ -47,8 +48,9 @@ local function sees_all(entity, actor, record)
   return policies.known_fields(entity, actor) == true
 end
 
--- Whether a reader may know what was read by the path `of`, "lead.product.delivery_mode". Where the path leads to what is
--- no field any more, or is not known, those may who see all of its entity and all of the subject.
+-- Whether a reader may know what was read by the path `of`, "lead.product.delivery_mode". Where the
+-- path leads to what is no field any more, or is not known, those may who see all of its entity and
+-- all of the subject.
 local function reader_knows(of, subject_entity, subject, actor)
   local step = (of or ""):gmatch("[^.]+")
   local entity, record = subject_entity, subject
@@ -59,9 +61,11 @@ local function reader_knows(of, subject_entity, subject, actor)
   while name do
     local field = entity and entity.by_name[name]
     if not field then
-      return sees_all(subject_entity, actor, subject) and (not entity or sees_all(entity, actor, record))
+      return sees_all(subject_entity, actor, subject)
+        and (not entity or sees_all(entity, actor, record))
     end
-    local visible = record and policies.visible(entity, actor, record) or not record and policies.known_fields(entity, actor)
+    local visible = record and policies.visible(entity, actor, record) or not record
+      and policies.known_fields(entity, actor)
     if not visible or not (visible == true or record and visible[name]) then
       return false
     end

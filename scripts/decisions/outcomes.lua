@@ -14,10 +14,12 @@ local types = {
   integer = { function(value) return math.type(value) == "integer" end, "a whole number" },
   boolean = { function(value) return type(value) == "boolean" end, "true or false" },
   duration = {
-    function(value) return type(value) == "string" and duration.parse(value) end, "a duration such as 30m, 4h or 3d",
+    function(value) return type(value) == "string" and duration.parse(value) end,
+    "a duration such as 30m, 4h or 3d",
   },
   selector = {
-    function(value) return type(value) == "string" and assignments.parse(value) end, "a selector, unit:CODE or position:CODE",
+    function(value) return type(value) == "string" and assignments.parse(value) end,
+    "a selector, unit:CODE or position:CODE",
   },
 }
 
@@ -39,7 +41,8 @@ local function make_values(outcome, values)
   outcome.values, outcome.needed = {}, {}
   for i, value in ipairs(values) do
     if not types[outcome.type][1](value) then
-      error(("%s: values: %s is not %s"):format(outcome.name, tostring(value), types[outcome.type][2]), 0)
+      error(("%s: values: %s is not %s"):format(
+        outcome.name, tostring(value), types[outcome.type][2]), 0)
     end
     outcome.values[value], outcome.needed[i] = true, tostring(value)
   end
@@ -60,7 +63,8 @@ function outcomes.make(declared)
   end
   local outcome = { name = declared[1], type = declared.type or "any", label = declared.label }
   if not types[outcome.type] then
-    error(("%s: there is no type %s; there are %s"):format(outcome.name, tostring(outcome.type), names_of(types)), 0)
+    error(("%s: there is no type %s; there are %s"):format(
+      outcome.name, tostring(outcome.type), names_of(types)), 0)
   end
   outcome.needed = types[outcome.type][2]
   if declared.values ~= nil then
@@ -72,10 +76,12 @@ end
 --- What is wrong with a value, or nil. Nothing at all is always possible.
 ---@return string|nil fault
 function outcomes.fault(outcome, value)
-  if value == nil or (types[outcome.type][1](value) and (not outcome.values or outcome.values[value])) then
+  if value == nil or (types[outcome.type][1](value)
+      and (not outcome.values or outcome.values[value])) then
     return nil
   end
-  local shown = type(value) == "string" and ("%q"):format(value) or plain[type(value)] and tostring(value) or "a " .. type(value)
+  local shown = type(value) == "string" and ("%q"):format(value) or plain[type(value)]
+    and tostring(value) or "a " .. type(value)
   return ("%s: needed is %s"):format(shown, outcome.needed)
 end
 

@@ -1,13 +1,15 @@
 -- scripts/decisions/purity.lua: makes sure that a decision in Lua is a function of its facts and of nothing else.
 --
--- It gets an environment of its own (no clock, no store, no mill, no chance) in which nothing can be kept, frozen
--- facts, a `pairs` that goes in the order of the keys, a `tostring` and a `format` that know no addresses, and upvalues
--- that are constants: cells of its own, which each run finds as they were declared. Methods of texts, which Lua looks
--- up in one place for all, are those of its environment while it runs; it cannot wait, so nobody else meets them.
+-- It gets an environment of its own (no clock, no store, no mill, no chance) in which nothing can
+-- be kept, frozen facts, a `pairs` that goes in the order of the keys, a `tostring` and a `format`
+-- that know no addresses, and upvalues that are constants: cells of its own, which each run finds
+-- as they were declared. Methods of texts, which Lua looks up in one place for all, are those of
+-- its environment while it runs; it cannot wait, so nobody else meets them.
 
 local purity = {}
 
--- Texts after numbers, numbers after booleans: what stands as a key in a table has one order, and no address.
+-- Texts after numbers, numbers after booleans: what stands as a key in a table has one order, and
+-- no address.
 local order = { boolean = 1, number = 2, string = 3 }
 
 local function before(a, b)
@@ -140,9 +142,12 @@ local lists = some_of(table, "concat insert remove unpack pack")
 lists.sort = merge_sort
 
 local env = frozen("what a decision finds", {
-  assert = assert, error = error, ipairs = ipairs, pairs = ordered_pairs, select = select, tonumber = tonumber,
-  tostring = plain_tostring, type = type, string = frozen("string", texts), table = frozen("table", lists),
-  math = frozen("math", some_of(math, "abs ceil floor max min tointeger type huge maxinteger mininteger fmod ult")),
+  assert = assert, error = error, ipairs = ipairs, pairs = ordered_pairs, select = select,
+  tonumber = tonumber,
+  tostring = plain_tostring, type = type, string = frozen("string", texts),
+  table = frozen("table", lists),
+  math = frozen("math",
+    some_of(math, "abs ceil floor max min tointeger type huge maxinteger mininteger fmod ult")),
 })
 
 local function cell(value)
@@ -151,7 +156,8 @@ local function cell(value)
   end
 end
 
--- Cells of its own for the upvalues, so that no other function of the file reaches them. Returns the values by index.
+-- Cells of its own for the upvalues, so that no other function of the file reaches them. Returns
+-- the values by index.
 local function own_upvalues(name, decide)
   local values, i = {}, 1
   while true do
@@ -161,7 +167,7 @@ local function own_upvalues(name, decide)
     elseif upvalue == "_ENV" then
       value = env
     elseif not plain[type(value)] then
-      error(("decision %s: decide uses %s from outside, which is a %s; only constants may be used"):format(
+      error(("decision %s: decide uses %s from outside, a %s; only constants may be used"):format(
         name, upvalue, type(value)), 0)
     end
     values[i] = value
@@ -170,8 +176,8 @@ local function own_upvalues(name, decide)
   end
 end
 
---- Gives `decide` its own environment. Raises an error that names an upvalue that is no constant. The function that
---- comes back gives the same for the same facts, whatever it did before.
+--- Gives `decide` its own environment. Raises an error that names an upvalue that is no constant.
+--- The function that comes back gives the same for the same facts, whatever it did before.
 ---@param name string of the decision
 ---@param decide function
 ---@return function

@@ -1,8 +1,9 @@
 -- scripts/decisions/tests.lua: unary tests, as cells of decision tables hold them, turned into Lua source.
 --
 -- The grammar is a part of DMN's S-FEEL (OMG DMN 1.3, 9.1): "-", comparisons, ranges, lists of these, not(…);
--- values are numbers, quoted texts, true, false and null. A comparison with a fact that is null never matches. A fact
--- that is an amount (core.decimal) is compared with numbers by its value, exactly.
+-- values are numbers, quoted texts, true, false and null. A comparison with a fact that is null
+-- never matches. A fact that is an amount (core.decimal) is compared with numbers by its value,
+-- exactly.
 
 local lpeg = require "lpeg"
 
@@ -16,7 +17,8 @@ local function token(pattern)
 end
 
 local number = C(P "-"^-1 * R "09"^1 * (P "." * R "09"^1)^-1) / function(text)
-  return { kind = "number", source = tostring(math.tointeger(tonumber(text)) or tonumber(text)), text = text }
+  return { kind = "number", source = tostring(math.tointeger(tonumber(text)) or tonumber(text)),
+    text = text }
 end
 local text = P '"' * C((1 - P '"')^0) * P '"' / function(value)
   return { kind = "string", source = ("%q"):format(value):gsub("\n", "n") }
@@ -97,13 +99,16 @@ local function compare(fact, operator, value)
   if value.kind == "boolean" or value.kind == "null" then
     error(("only numbers and texts can be compared with %s"):format(operator), 0)
   end
-  local plain = ("type(%s) == %q and %s %s %s"):format(fact, value.kind, fact, operator, value.source)
-  return value.kind == "number" and ("(%s or %s)"):format(plain, as_amount(fact, operator, value)) or "(" .. plain .. ")"
+  local plain = ("type(%s) == %q and %s %s %s"):format(
+    fact, value.kind, fact, operator, value.source)
+  return value.kind == "number" and ("(%s or %s)"):format(plain, as_amount(fact, operator, value))
+    or "(" .. plain .. ")"
 end
 
 local function equals(fact, value)
   local plain = ("%s == %s"):format(fact, value.source)
-  return value.kind == "number" and ("(%s or %s)"):format(plain, as_amount(fact, "==", value)) or "(" .. plain .. ")"
+  return value.kind == "number" and ("(%s or %s)"):format(plain, as_amount(fact, "==", value))
+    or "(" .. plain .. ")"
 end
 
 local emitters = {

@@ -63,8 +63,9 @@ local function create_index(entity, index)
     error(fault, 0)
   end
   local row = store.query(schema_sql.doubles(entity, index.columns))[1]
-  mistake("%s: %s cannot be unique by %s: %d records share their values with others, for example %s and %s",
-    tostring(index.names.where), entity.name, table.concat(index.names, ", "), row[1], id.seal(row[2]), id.seal(row[3]))
+  mistake("%s: %s cannot be unique by %s: %d records share their values, for example %s and %s",
+    tostring(index.names.where), entity.name, table.concat(index.names, ", "), row[1],
+    id.seal(row[2]), id.seal(row[3]))
 end
 
 local function expand(entity, known)

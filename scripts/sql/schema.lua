@@ -59,7 +59,8 @@ function schema.doubles(entity, columns)
   local quoted = quote(columns)
   return ([[
     WITH doubles (n, a, b) AS (
-      SELECT count(*), min(id), max(id) FROM %s WHERE %s IS NOT NULL GROUP BY %s HAVING count(*) > 1)
+      SELECT count(*), min(id), max(id) FROM %s
+       WHERE %s IS NOT NULL GROUP BY %s HAVING count(*) > 1)
     SELECT sum(n) OVER (), a, b FROM doubles ORDER BY a LIMIT 1]]):format(
     sql.name(entity.name), table.concat(quoted, " IS NOT NULL AND "), table.concat(quoted, ", "))
 end
@@ -67,7 +68,8 @@ end
 --- An index whose name says what it covers, so that it is made once.
 function schema.create_index(entity, columns, unique)
   return ("CREATE %sINDEX IF NOT EXISTS %s ON %s (%s)"):format(unique and "UNIQUE " or "",
-    sql.name(entity.name .. (unique and "!" or ":") .. table.concat(columns, "+")), sql.name(entity.name), table.concat(quote(columns), ", "))
+    sql.name(entity.name .. (unique and "!" or ":") .. table.concat(columns, "+")),
+    sql.name(entity.name), table.concat(quote(columns), ", "))
 end
 
 return schema

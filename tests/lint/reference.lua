@@ -98,7 +98,8 @@ function reference.told(text)
       if not name then
         name, parameters = heading:match '^([%w_.]+) "(.-)"'
       end
-      name = (name or heading):gsub("^mill%.db%.ENTITY:", "Records:"):gsub("^mill%.db:", "Db:"):gsub("^amount:", "Amount:")
+      name = (name or heading):gsub("^mill%.db%.ENTITY:", "Records:"):gsub(
+        "^mill%.db:", "Db:"):gsub("^amount:", "Amount:")
       headings[name] = parameters or ""
     elseif not cell then
       set = nil

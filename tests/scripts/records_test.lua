@@ -268,12 +268,14 @@ test("no record that a plugin gets is the one that the framework keeps", functio
     find = function() return mill.db.lead:find { name = "x" } end,
     list = function() return mill.db.lead:list({ where = { name = "x" } })[1] end,
     update = function() return mill.db.lead:update(lead.id, { company = "y" }) end,
-    ["update that changes nothing"] = function() return mill.db.lead:update(lead.id, { company = "y" }) end,
+    ["update that changes nothing"] = function() return mill.db.lead:update(
+      lead.id, { company = "y" }) end,
     move = function() return mill.db.lead:move(lead.id, "accept") end,
     archive = function() return mill.db.lead:archive(lead.id) end,
   }
 
-  for _, name in ipairs { "get", "find", "list", "update", "update that changes nothing", "move", "archive" } do
+  for _, name in ipairs { "get", "find", "list", "update", "update that changes nothing", "move",
+    "archive" } do
     local got = handed[name]()
     got.name, got.extra = "spoilt", 1
     local again = records.load(registry.get "lead", id.open(lead.id))
