@@ -295,3 +295,45 @@ test('it works on a narrow screen, without scrolling sideways', async () => {
   assert.equal(wide, 0);
   await picture('narrow');
 });
+
+// The words in the names of a list that do not stand on one line.
+const broken_words = () => page.locator('tbody th').evaluateAll((names) => names.flatMap((name) => {
+  const broken = [];
+  const texts = document.createTreeWalker(name, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    for (const { 0: word, index } of texts.currentNode.data.matchAll(/\S+/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, index);
+      range.setEnd(texts.currentNode, index + word.length);
+      const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+      if (lines.size > 1) broken.push(word);
+    }
+  }
+  return broken;
+}));
+
+test('names in lists are not broken on a narrow screen, in either language', async () => {
+  const admin = await server.log_in('admin');
+  await admin.post('/api/v1/lead', { name: 'Wilhelmina Featherstone', company: 'Konmatfix Corporation' });
+  const endless = 'x'.repeat(120);
+  await admin.post('/api/v1/lead', { name: endless });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await log_in('hq');
+
+  for (const [language, names] of [['English', ['Leads', 'Customers']], ['中文', ['线索', '客户']]]) {
+    await page.getByRole('button', { name: language }).click();
+    for (const name of names) {
+      await page.getByRole('navigation').getByRole('link', { name }).click();
+      await page.getByRole('heading', { name, level: 1 }).waitFor();
+      await page.locator('tbody th').first().waitFor();
+      const broken = await broken_words();
+      assert.deepEqual(broken.filter((word) => word !== endless), [], `${name}: broken`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(wide, 0);
+      await picture(`narrow-${name}`);
+    }
+  }
+  await page.getByRole('navigation').getByRole('link', { name: '线索' }).click();
+  const column = await page.getByRole('rowheader', { name: endless }).boundingBox();
+  assert.ok(column.width < 390, `a name without a blank makes its column ${column.width} px wide`);
+});
