@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16 };
@@ -542,6 +543,7 @@ int server_run(const struct server_options *options, struct err *err)
 	if (server == NULL)
 		return err_set(err, TM_ENOMEM, "no memory");
 	signal(SIGPIPE, SIG_IGN);
+	umask(077); /* whatever is written holds what its owner alone may read */
 	server->options = *options;
 	server->folder.lock = -1;
 	server->worker_count = options->listens ? count_workers(options->settings) : 0;
