@@ -398,7 +398,9 @@ static void described(void *data, const struct task_result *result)
 	} else if (demo_logins && !is_loopback(server->host) &&
 		   !server->options.settings->demo_logins_beyond_loopback) {
 		fail(server, TM_EINVAL,
-			"a client pack brings logins whose password is known to all: such a server "
+			"a client pack brings logins whose password is known to all, or has "
+			"brought them before: "
+			"such a server "
 			"listens on the loopback only "
 			"(127.0.0.1), unless the setting demo_logins_beyond_loopback is true");
 	} else {
@@ -410,6 +412,7 @@ static void described(void *data, const struct task_result *result)
 
 static void start_workers(struct server *server)
 {
+	static const char arguments[] = "{\"data\":true}";
 	struct err err;
 
 	if (!server->options.listens) {
@@ -421,7 +424,8 @@ static void start_workers(struct server *server)
 		return;
 	}
 	server->commands++;
-	state_command(server->state, "describe", "{}", 2, start_text, described, server);
+	state_command(server->state, "describe", arguments, sizeof arguments - 1, start_text,
+		described, server);
 }
 
 /* The stop: workers first, each finishing what is in flight; then, when no command runs, the home;

@@ -266,6 +266,15 @@ test('a server with demo logins listens on the loopback only', async () => {
   }
 });
 
+test('also when the data has them from a pack that is loaded no more', async () => {
+  const bare = await make_root({ clients: [] });
+  const { status, said } = await run('serve', '--config', bare.config, '--data', await fresh(), '--listen', '0.0.0.0:0');
+  await bare.remove();
+
+  assert.equal(status, 1, said);
+  assert.match(said, /demo_logins_beyond_loopback/);
+});
+
 test('unless the setting says otherwise', async () => {
   const open = await make_root({ rows: 5 });
   await open.setting('demo_logins_beyond_loopback', 'true');
