@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* What is put behind the folder's own path is never longer. */
@@ -17,9 +19,27 @@ static int failed(const char *path, struct err *err)
 	return err_set(err, TM_EIO, "%s: %s", path, strerror(errno));
 }
 
+/* A folder that is not on disk yet takes what is synced inside it with it. */
+static int sync_parent(const char *path, struct err *err)
+{
+	char parent[DATA_PATH_MAX];
+	int fd, rc = 0;
+
+	if (snprintf(parent, sizeof parent, "%s", path) >= (int)sizeof parent)
+		return err_set(err, TM_EINVAL, "the path %s is too long", path);
+	fd = open(dirname(parent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) != 0)
+		rc = failed(path, err);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 static int make(const char *path, struct err *err)
 {
-	return mkdir(path, 0700) != 0 && errno != EEXIST ? failed(path, err) : 0;
+	if (mkdir(path, 0700) == 0)
+		return sync_parent(path, err);
+	return errno != EEXIST ? failed(path, err) : 0;
 }
 
 static void join(
@@ -43,6 +63,19 @@ static int lock(struct data_folder *folder, struct err *err)
 		err, TM_EBUSY, "the data folder %s is in use by another tidemill", folder->path);
 }
 
+/* A longer one would be cut and lie elsewhere. */
+static int check_socket(const struct data_folder *folder, struct err *err)
+{
+	const size_t most = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+
+	return strlen(folder->socket) <= most
+		       ? 0
+		       : err_set(err, TM_EINVAL,
+				 "the path %s is too long for a socket: it may have %zu bytes; "
+				 "take a data folder with a shorter path",
+				 folder->socket, most);
+}
+
 int data_folder_open(
 	struct data_folder *folder, const char *path, const char *tenant, struct err *err)
 {
@@ -59,8 +92,13 @@ int data_folder_open(
 			     strlen(tenant) > 128 || strchr(tenant, '/') != NULL
 		     ? err_set(err, TM_EINVAL,
 			       "the path of the data folder or the tenant's name is too long")
-		     : lock(folder, err);
+		     : 0;
 	free(whole);
+	join(folder->socket, folder, "/admin.sock", "", "");
+	if (rc == 0)
+		rc = check_socket(folder, err);
+	if (rc == 0)
+		rc = lock(folder, err);
 	join(below, folder, "/tenants", "", "");
 	if (rc == 0)
 		rc = make(below, err);
@@ -68,7 +106,6 @@ int data_folder_open(
 	if (rc == 0)
 		rc = make(below, err);
 	join(folder->database, folder, "/tenants/", tenant, "/tenant.db");
-	join(folder->socket, folder, "/admin.sock", "", "");
 	return rc;
 }
 

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16 };
@@ -406,7 +407,9 @@ static void described(void *data, const struct task_result *result)
 	} else if (demo_logins && !is_loopback(server->host) &&
 		   !server->options.settings->demo_logins_beyond_loopback) {
 		fail(server, TM_EINVAL,
-			"a client pack brings logins whose password is known to all: such a server "
+			"a client pack brings logins whose password is known to all, or has "
+			"brought them before: "
+			"such a server "
 			"listens on the loopback only "
 			"(127.0.0.1), unless the setting demo_logins_beyond_loopback is true");
 	} else {
@@ -418,6 +421,7 @@ static void described(void *data, const struct task_result *result)
 
 static void start_workers(struct server *server)
 {
+	static const char arguments[] = "{\"data\":true}";
 	struct err err;
 
 	if (!server->options.listens) {
@@ -429,7 +433,8 @@ static void start_workers(struct server *server)
 		return;
 	}
 	server->commands++;
-	state_command(server->state, "describe", "{}", 2, start_text, described, server);
+	state_command(server->state, "describe", arguments, sizeof arguments - 1, start_text,
+		described, server);
 }
 
 /* The stop: workers first, each finishing what is in flight; then, when no command runs, the home;
@@ -555,6 +560,7 @@ int server_run(const struct server_options *options, struct err *err)
 	if (server == NULL)
 		return err_set(err, TM_ENOMEM, "no memory");
 	signal(SIGPIPE, SIG_IGN);
+	umask(077); /* whatever is written holds what its owner alone may read */
 	server->options = *options;
 	server->folder.lock = -1;
 	server->worker_count = options->listens ? count_workers(options->settings) : 0;

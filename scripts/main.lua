@@ -88,10 +88,10 @@ function commands.start(arguments, emit)
   return tostring(#reports)
 end
 
---- What there is: routes, whether a pack brings logins with a known password, and what is said at
---- the start: `{ language }`.
+--- What there is: routes, whether a pack brings logins with a known password (or, with `data = true`, has brought them to
+--- the store before), and what is said at the start: `{ language, data }`.
 function commands.describe(arguments)
-  local list, demo_logins, welcome = json.array {}, false, nil
+  local list, demo_logins, welcome = json.array {}, arguments.data and seeds.has_demo_logins() or false, nil
   for i, route in ipairs(routes.list) do
     list[i] = { method = route.method, pattern = route.pattern, reads = route.reads or false, open = route.open or false }
   end

@@ -9,6 +9,9 @@ local task = require "core.task"
 
 local seeds = {}
 
+-- Left before the first seed of a pack that brings logins with a known password, which stay when the pack goes.
+local DEMO_LOGINS = "demo_logins"
+
 local function mark_of(pack)
   return "seed:" .. pack.name
 end
@@ -23,6 +26,9 @@ function seeds.run(root, rejects, language, tell)
   local reports = {}
   for _, pack in ipairs(plugins.list) do
     if pack.seed and #store.query(schema_sql.tenant_value, mark_of(pack)) == 0 then
+      if pack.demo_logins then
+        task.lane("seed.done", DEMO_LOGINS)
+      end
       for _, seed in ipairs(pack.seed) do
         local path = ("%s/%s/%s"):format(root, pack.folder, seed[2])
         local refused = ("%s/%s.rejects.csv"):format(rejects, seed[1])
@@ -47,7 +53,12 @@ function seeds.all_in()
   return true
 end
 
---- Remembers that a pack's seeds are in; in the home lane.
+--- Whether the data has logins with a known password, also of a pack that is loaded no more.
+function seeds.has_demo_logins()
+  return #store.query(schema_sql.tenant_value, DEMO_LOGINS) > 0
+end
+
+--- Remembers that a pack's seeds are in, or that demo logins come with them; in the home lane.
 function seeds.done(mark)
   store.run(schema_sql.set_tenant_value, mark, store.blob(clock.format(clock.now())))
   return ""

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CHUNK = 64 * 1024 };
@@ -90,6 +91,7 @@ static int read_first_chunk(struct csv_in *in, struct err *err)
 int csv_in_open(struct csv_in **result, const char *path, struct err *err)
 {
 	struct csv_in *in = calloc(1, sizeof *in);
+	struct stat facts;
 	int rc;
 
 	if (in == NULL)
@@ -98,10 +100,13 @@ int csv_in_open(struct csv_in **result, const char *path, struct err *err)
 	in->row_line = 1;
 	csv_init(&in->parser, CSV_STRICT | CSV_STRICT_FINI);
 	csv_set_space_func(&in->parser, never_blank);
-	in->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (in->fd < 0)
+	/* A pipe would hold up whoever opens and reads it until somebody writes. */
+	in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (in->fd < 0 || fstat(in->fd, &facts) != 0)
 		rc = err_set(err, errno == ENOENT ? TM_ENOENT : TM_EIO, "cannot open %s: %s", path,
 			strerror(errno));
+	else if (!S_ISREG(facts.st_mode))
+		rc = err_set(err, TM_EINVAL, "%s is no file of rows", path);
 	else
 		rc = read_first_chunk(in, err);
 	if (rc < 0) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -213,7 +214,25 @@ static void test_a_file_that_is_not_there_is_named(void **state)
 	(void)state;
 	assert_int_equal(csv_in_open(&in, "/nowhere/customers.csv", &err), TM_ENOENT);
 	assert_non_null(strstr(err.text, "/nowhere/customers.csv"));
-	assert_int_equal(csv_in_open(&in, "/tmp", &err), TM_EIO);
+}
+
+static void test_what_is_no_file_is_refused_and_waits_for_nobody(void **state)
+{
+	char folder[] = "/tmp/tidemill-csv-XXXXXX", path[64];
+	struct csv_in *in;
+	struct err err;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/pipe", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+
+	assert_int_equal(csv_in_open(&in, path, &err), TM_EINVAL);
+	assert_non_null(strstr(err.text, "no file of rows"));
+	assert_int_equal(csv_in_open(&in, folder, &err), TM_EINVAL);
+
+	unlink(path);
+	rmdir(folder);
 }
 
 /* Reads a file of the collection as its expected reading is written: objects by the names in the
@@ -354,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_a_row_of_one_mebibyte_is_read_and_a_longer_one_refused),
 		cmocka_unit_test(test_rows_across_the_readers_own_pieces_are_whole),
 		cmocka_unit_test(test_a_file_that_is_not_there_is_named),
+		cmocka_unit_test(test_what_is_no_file_is_refused_and_waits_for_nobody),
 		cmocka_unit_test(test_the_collection_of_corner_cases_is_read_as_it_says),
 		cmocka_unit_test(test_what_is_written_reads_back_the_same),
 	};

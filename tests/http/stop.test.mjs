@@ -248,7 +248,7 @@ test('what a server keeps is for its owner only', async () => {
   const data = join(folder, 'owner');
   const server = await serve(data);
   try {
-    for (const name of ['', 'lock', 'admin.sock', 'tenants', 'tenants/demo']) {
+    for (const name of ['', 'lock', 'admin.sock', 'tenants', 'tenants/demo', ...['', '-wal', '-shm'].map((end) => `tenants/demo/tenant.db${end}`)]) {
       const { mode } = await stat(join(data, name));
       assert.equal(mode & 0o077, 0, `${name} has mode ${(mode & 0o777).toString(8)}`);
     }
@@ -264,6 +264,15 @@ test('a server with demo logins listens on the loopback only', async () => {
     assert.equal(status, 1, said);
     assert.match(said, /demo_logins_beyond_loopback/, address);
   }
+});
+
+test('also when the data has them from a pack that is loaded no more', async () => {
+  const bare = await make_root({ clients: [] });
+  const { status, said } = await run('serve', '--config', bare.config, '--data', await fresh(), '--listen', '0.0.0.0:0');
+  await bare.remove();
+
+  assert.equal(status, 1, said);
+  assert.match(said, /demo_logins_beyond_loopback/);
 });
 
 test('unless the setting says otherwise', async () => {
@@ -328,7 +337,9 @@ test('a start that cannot be is refused in words, with status 1', async () => {
   await writeFile(closed, 'this is no folder');
   const data = join(folder, 'never');
 
+  const long = join(folder, 'a'.repeat(100));
   const cases = [
+    [['serve', '--config', root.config, '--data', long, '--listen', '127.0.0.1:0'], /admin\.sock is too long for a socket: it may have 107 bytes/],
     [['serve', '--config', join(folder, 'none.lua'), '--data', data], /none\.lua/],
     [['serve', '--config', broken, '--data', data], /broken\.lua.*3|broken\.lua:3/],
     [['serve', '--config', unknown, '--data', data], /lisen.*listen/],
