@@ -6,6 +6,7 @@
 #include "builder.h"
 #include "data_folder.h"
 #include "home.h"
+#include "keeper.h"
 #include "text/hash.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -30,6 +31,7 @@ struct server {
 	struct store *store;
 	struct store_conn *conn; /* reading, for commands */
 	struct home *home;
+	struct keeper *keeper;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -425,6 +427,8 @@ static void finish(struct server *server)
 	server->workers_running = 0;
 	home_stop(server->home);
 	server->home = NULL;
+	keeper_stop(server->keeper);
+	server->keeper = NULL;
 	admin_stop(server->admin);
 	watch_stop(server->watch);
 	queue_close(&server->inbox, NULL);
@@ -466,6 +470,9 @@ static int open_all(struct server *server, struct err *err)
 		rc = store_open(&server->store, server->folder.database, err);
 	if (rc == 0)
 		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
+	if (rc == 0)
+		rc = keeper_start(
+			&server->keeper, server->store, (int64_t)settings->wal_limit << 20, err);
 	if (rc == 0)
 		rc = home_start(&server->home, server->store, server->options.record, err);
 	if (rc == 0 && server->options.listens)
