@@ -8,6 +8,7 @@
 #include "data_folder.h"
 #include "descriptors.h"
 #include "home.h"
+#include "keeper.h"
 #include "text/hash.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -35,6 +36,7 @@ struct server {
 	struct home *home;
 	struct attempts *attempts;
 	struct metrics *metrics;
+	struct keeper *keeper;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -459,6 +461,8 @@ static void finish(struct server *server)
 	server->workers_running = 0;
 	home_stop(server->home);
 	server->home = NULL;
+	keeper_stop(server->keeper);
+	server->keeper = NULL;
 	admin_stop(server->admin);
 	watch_stop(server->watch);
 	queue_close(&server->inbox, NULL);
@@ -502,6 +506,9 @@ static int open_all(struct server *server, struct err *err)
 		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0 && (server->attempts = attempts_new()) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
+	if (rc == 0)
+		rc = keeper_start(&server->keeper, server->store, server->metrics,
+			(int64_t)settings->wal_limit << 20, err);
 	if (rc == 0)
 		rc = home_start(
 			&server->home, server->store, server->metrics, server->options.record, err);
