@@ -34,8 +34,9 @@ struct write {
 	int rc;
 	struct http_answer answer; /* requests: points into `answer_text` */
 	struct buf answer_text;
-	struct store_unit *unit; /* home only */
-	struct home *home;       /* home only */
+	struct breach_words breach; /* for TM_EBUDGET */
+	struct store_unit *unit;    /* home only */
+	struct home *home;          /* home only */
 };
 
 struct write *write_new(enum write_kind kind);

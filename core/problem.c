@@ -3,6 +3,7 @@
 #include "text/json_out.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -47,15 +48,13 @@ static bool reads_chinese(const struct http_request *request)
 	return false;
 }
 
-void problem_write(struct buf *to, const struct http_request *request, const char *request_id,
-	int status, const char *detail)
+static void write_document(struct buf *to, const struct http_request *request,
+	const char *request_id, const struct words *words, const char *detail)
 {
-	const struct words *words = words_for(status);
-
 	buf_printf(to, "{\"type\":\"urn:tidemill:problem:%s\",\"title\":", words->code);
 	json_out_string(to, reads_chinese(request) ? words->zh : words->en,
 		strlen(reads_chinese(request) ? words->zh : words->en));
-	buf_printf(to, ",\"status\":%d", status);
+	buf_printf(to, ",\"status\":%d", words->status);
 	if (detail != NULL && detail[0] != '\0') {
 		buf_puts(to, ",\"detail\":");
 		json_out_string(to, detail, strlen(detail));
@@ -63,6 +62,38 @@ void problem_write(struct buf *to, const struct http_request *request, const cha
 	if (request_id != NULL)
 		buf_printf(to, ",\"request\":\"%s\"", request_id);
 	buf_puts(to, "}");
+}
+
+void problem_write(struct buf *to, const struct http_request *request, const char *request_id,
+	int status, const char *detail)
+{
+	struct words words = *words_for(status);
+
+	words.status = status;
+	write_document(to, request, request_id, &words, detail);
+}
+
+void problem_answer_breach(struct http_exchange *exchange, const char *plugin, bool memory)
+{
+	const struct http_request *request = http_exchange_request(exchange);
+	struct http_answer_header type = {
+		"content-type", {"application/problem+json", strlen("application/problem+json")}};
+	struct words words = {500, "over-budget", NULL, NULL};
+	struct buf body = BUF_EMPTY;
+	char en[160], zh[200];
+
+	snprintf(en, sizeof en, "The %s%s %s", plugin[0] != '\0' ? "plugin " : "request", plugin,
+		memory ? "needed too much memory" : "took too long");
+	snprintf(zh, sizeof zh, "%s%s%s%s", plugin[0] != '\0' ? "插件 " : "请求", plugin,
+		plugin[0] != '\0' ? " " : "", memory ? "占用内存过多" : "运行时间过长");
+	words.en = en;
+	words.zh = zh;
+	write_document(&body, request, request->id, &words, "nothing was changed");
+	http_answer(exchange, &(struct http_answer){.status = 500,
+				      .headers = &type,
+				      .header_count = 1,
+				      .body = {body.data, body.len}});
+	buf_free(&body);
 }
 
 void problem_answer(struct http_exchange *exchange, int status, const char *detail)

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "problem.h"
+#include "replacement.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +20,20 @@ struct mail {
 	unsigned grace_ms;
 };
 
+/* A request that waits for a state. */
+struct parked {
+	struct parked *next;
+	struct http_exchange *exchange;
+};
+
 struct worker {
 	uv_thread_t thread;
 	uv_loop_t loop;
 	struct worker_options options;
 	struct http_server *server;
 	struct store_conn *conn;
-	struct state *state;
+	struct state *state; /* NULL while another is made */
+	struct parked *parked, **last_parked;
 	struct queue inbox;   /* orders of the control thread */
 	struct queue answers; /* outcomes of the home */
 	uv_sem_t started;
@@ -73,7 +81,8 @@ static const char *detail_of(int rc)
 	}
 }
 
-static void answer_failure(struct http_exchange *exchange, int rc, const char *text)
+static void answer_failure(
+	struct http_exchange *exchange, int rc, const char *text, const struct breach_words *breach)
 {
 	struct log_line line;
 
@@ -82,7 +91,10 @@ static void answer_failure(struct http_exchange *exchange, int rc, const char *t
 	log_text(&line, "cause", err_name(rc));
 	log_text(&line, "text", text != NULL ? text : "");
 	log_end(&line);
-	problem_answer(exchange, status_of(rc), detail_of(rc));
+	if (rc == TM_EBUDGET)
+		problem_answer_breach(exchange, breach->plugin, breach->memory);
+	else
+		problem_answer(exchange, status_of(rc), detail_of(rc));
 }
 
 static void write_over(struct write *write)
@@ -92,7 +104,7 @@ static void write_over(struct write *write)
 	if (write->rc == 0)
 		http_answer(exchange, &write->answer);
 	else
-		answer_failure(exchange, write->rc, buf_text(&write->answer_text));
+		answer_failure(exchange, write->rc, buf_text(&write->answer_text), &write->breach);
 	write_free(write);
 }
 
@@ -114,12 +126,51 @@ static void send_home(
 	problem_answer(exchange, 503, "too many changes are waiting");
 }
 
+static void adopt(struct worker *worker, struct state *state);
+
+/* A switch may have brought another meanwhile. */
+static void replaced(void *data, struct state *state)
+{
+	struct worker *worker = data;
+
+	if (worker->state == NULL)
+		adopt(worker, state);
+	else
+		state_retire(state);
+}
+
+static void replace_if_spoilt(struct worker *worker)
+{
+	if (worker->state == NULL || !state_is_spoilt(worker->state))
+		return;
+	replacement_start(&worker->loop, worker->state, replaced, worker);
+	state_retire(worker->state);
+	worker->state = NULL;
+}
+
+/* As many as there are connections at most. */
+static void park(struct worker *worker, struct http_exchange *exchange)
+{
+	struct parked *parked = malloc(sizeof *parked);
+
+	if (parked == NULL) {
+		problem_answer(exchange, 503, "no memory");
+		return;
+	}
+	*parked = (struct parked){.exchange = exchange};
+	if (worker->parked == NULL)
+		worker->last_parked = &worker->parked;
+	*worker->last_parked = parked;
+	worker->last_parked = &parked->next;
+}
+
 static void task_over(void *data, const struct task_result *result)
 {
 	struct http_exchange *exchange = data;
 
+	replace_if_spoilt(http_exchange_data(exchange));
 	if (result->rc != 0)
-		answer_failure(exchange, result->rc, result->text.data);
+		answer_failure(exchange, result->rc, result->text.data, &result->breach);
 	else if (result->to_lane)
 		send_home(http_exchange_data(exchange), exchange, result->text);
 	else
@@ -137,8 +188,22 @@ static void on_request(void *owner, struct http_exchange *exchange)
 	else if (path_is(request, "/readyz"))
 		answer_text(exchange, atomic_load(worker->options.ready) ? 200 : 503,
 			atomic_load(worker->options.ready) ? "ready\n" : "starting\n");
+	else if (worker->state == NULL)
+		park(worker, exchange);
 	else
 		state_handle(worker->state, request, task_over, exchange);
+}
+
+static void run_parked(struct worker *worker)
+{
+	struct parked *parked = worker->parked, *next;
+
+	worker->parked = NULL;
+	for (; parked != NULL; parked = next) {
+		next = parked->next;
+		on_request(worker, parked->exchange);
+		free(parked);
+	}
 }
 
 static size_t on_refusal(void *owner, int status, const char *reason, const char *request_id,
@@ -206,6 +271,7 @@ static void adopt(struct worker *worker, struct state *state)
 	if (worker->state != NULL)
 		state_retire(worker->state);
 	worker->state = state;
+	run_parked(worker);
 }
 
 static void on_mail(struct queue *queue, void *consumer)

@@ -13,6 +13,7 @@ local problem = require "problem"
 local request = require "http.request"
 local routes = require "http.routes"
 local sessions = require "people.sessions"
+local task = require "core.task"
 
 local http = {}
 
@@ -112,6 +113,10 @@ local function enter(req, ctx, given_actor)
     check_same_site(req)
   end
   if route then
+    local shut = task.enter(route.key)
+    if shut then -- its code broke its budget again and again
+      error(problem.new(503, "busy", { headers = { ["retry-after"] = tostring(shut) } }), 0)
+    end
     return route, arguments
   elseif methods then
     local allowed = routes.names(methods)

@@ -17,14 +17,13 @@ local pack_keys = { settings = true, demo_logins = true, seed = true, welcome = 
 local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
-    tonumber = tonumber, tostring = tostring, type = type, string = {}, table = {}, math = {}, utf8 = {},
+    tonumber = tonumber, tostring = tostring, type = type, xpcall = sandbox.xpcall, string = {}, table = {}, math = {}, utf8 = {},
   }
   for _, library in ipairs { "string", "table", "math", "utf8" } do
     for name, value in pairs(_G[library]) do
       env[library][name] = value
     end
   end
-  env.string.dump = nil
   return env
 end
 

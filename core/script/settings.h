@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "script/state.h"
 
 #include <stdbool.h>
 
@@ -14,6 +15,7 @@ struct settings {
 	char *data;   /* the data folder */
 	char *tenant; /* its name */
 	int workers;  /* 0: one for each core */
+	struct budgets budgets;
 	bool demo_logins_beyond_loopback;
 	bool log_requests;
 	char **plugins; /* NULL-terminated */

@@ -34,6 +34,16 @@ static void keep_functions(lua_State *L, struct state *state)
 	}
 }
 
+const struct budgets default_budgets = {.read_ms = 1000,
+	.write_ms = 250,
+	.bulk_ms = 10000,
+	.load_ms = 5000,
+	.command_ms = 10000,
+	.task_mib = 64};
+
+/* For loading: beyond what any set of plugins needs, within what any machine has. */
+enum { MIB = 1024 * 1024, LOAD_MIB = 512 };
+
 static int load_main(lua_State *L)
 {
 	open_library(L);
@@ -69,7 +79,31 @@ static void state_free(struct state *state)
 	free(state);
 }
 
-int state_new(struct state **made, struct generation *gen, struct err *err)
+/* Runs load_main, within the budget. Returns Lua's status; the error is at the top. */
+static int load(struct state *state)
+{
+	lua_State *L = state->L;
+	struct run run = {.L = L, .left_ns = (int64_t)state->budgets.load_ms * 1000000};
+	struct run_before before;
+	int status;
+
+	run_prepare(L);
+	lua_pushcfunction(L, message_handler);
+	lua_pushcfunction(L, load_main);
+	run_begin(&run, state, (size_t)LOAD_MIB * MIB, &before);
+	status = lua_pcall(L, 0, 0, 1);
+	run_end(&run, state, &before, false);
+	if (run.broken != BREACH_NONE && status == LUA_OK) {
+		lua_pushliteral(L, "loading takes too long");
+		status = LUA_ERRRUN;
+	}
+	lua_sethook(L, NULL, 0, 0);
+	buf_free(&run.told);
+	return status;
+}
+
+int state_new(
+	struct state **made, struct generation *gen, const struct budgets *budgets, struct err *err)
 {
 	struct state *state = calloc(1, sizeof *state);
 	int rc = 0;
@@ -79,16 +113,16 @@ int state_new(struct state **made, struct generation *gen, struct err *err)
 	if (state == NULL)
 		return err_set(err, TM_ENOMEM, "no memory for a Lua state");
 	state->gen = generation_take(gen);
+	state->budgets = *budgets;
 	state->L = L = luaL_newstate();
 	if (L == NULL) {
 		rc = err_set(err, TM_ENOMEM, "no memory for a Lua state");
 		goto out;
 	}
 	*(struct state **)lua_getextraspace(L) = state;
+	memory_count(state);
 	lua_gc(L, LUA_GCSTOP);
-	lua_pushcfunction(L, message_handler);
-	lua_pushcfunction(L, load_main);
-	if (lua_pcall(L, 0, 0, 1) != LUA_OK) {
+	if (load(state) != LUA_OK) {
 		const char *text = lua_tostring(L, -1);
 
 		rc = err_set(
@@ -125,6 +159,21 @@ void state_retire(struct state *state)
 const char *state_generation(const struct state *state)
 {
 	return generation_hash(state->gen);
+}
+
+struct generation *state_sources(const struct state *state)
+{
+	return state->gen;
+}
+
+const struct budgets *state_budgets(const struct state *state)
+{
+	return &state->budgets;
+}
+
+bool state_is_spoilt(const struct state *state)
+{
+	return state->spoilt;
 }
 
 unsigned state_tasks(const struct state *state)
