@@ -86,6 +86,20 @@ static void state_free(struct state *state)
 	free(state);
 }
 
+/* Pushes where and why the loading was ended; `told` begins with the place. */
+static void push_breach(lua_State *L, struct run *run, int load_ms)
+{
+	size_t place = run->told.len > 0 ? strcspn(buf_text(&run->told), " ") : 0;
+
+	lua_pushlstring(L, place > 0 ? run->told.data : "", place);
+	if (run->broken == BREACH_MEMORY)
+		lua_pushliteral(L, ": loading needs too much memory");
+	else
+		lua_pushfstring(L, ": loading takes more than %d seconds: a loop without an end?",
+			load_ms / 1000);
+	lua_concat(L, 2);
+}
+
 /* Runs load_main, within the budget. Returns Lua's status; the error is at the top. */
 static int load(struct state *state)
 {
@@ -100,8 +114,8 @@ static int load(struct state *state)
 	run_begin(&run, state, (size_t)LOAD_MIB * MIB, &before);
 	status = lua_pcall(L, 0, 0, 1);
 	run_end(&run, state, &before, false);
-	if (run.broken != BREACH_NONE && status == LUA_OK) {
-		lua_pushliteral(L, "loading takes too long");
+	if (run.broken != BREACH_NONE) {
+		push_breach(L, &run, state->budgets.load_ms);
 		status = LUA_ERRRUN;
 	}
 	lua_sethook(L, NULL, 0, 0);
