@@ -9,6 +9,7 @@
 #include "descriptors.h"
 #include "home.h"
 #include "keeper.h"
+#include "script/watchdog.h"
 #include "text/hash.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -171,14 +172,19 @@ static void refused(const struct server *server, const char *text)
 	log_end(&line);
 }
 
+static void attach(struct server *server, struct state *state)
+{
+	state_attach(state, &(struct state_host){.loop = &server->loop,
+				    .store = server->store,
+				    .conn = server->conn,
+				    .lane_call = lane_call,
+				    .metrics = server->metrics,
+				    .host = server});
+}
+
 static void adopt(struct server *server, struct states *states)
 {
-	state_attach(states->control, &(struct state_host){.loop = &server->loop,
-					      .store = server->store,
-					      .conn = server->conn,
-					      .lane_call = lane_call,
-					      .metrics = server->metrics,
-					      .host = server});
+	attach(server, states->control);
 	if (server->state != NULL)
 		state_retire(server->state);
 	server->state = states->control;
@@ -496,6 +502,8 @@ static int open_all(struct server *server, struct err *err)
 	const struct settings *settings = server->options.settings;
 	int rc = hash_start();
 
+	if (rc == 0 && watchdog_start() != 0)
+		rc = err_set(err, TM_ENOMEM, "cannot start a thread");
 	if (rc == 0)
 		rc = data_folder_open(&server->folder, settings->data, settings->tenant, err);
 	if (rc == 0)
@@ -555,6 +563,7 @@ static void release(struct server *server)
 	data_folder_close(&server->folder);
 	queue_destroy(&server->inbox);
 	uv_loop_close(&server->loop);
+	watchdog_stop();
 	free(server->admin);
 	free(server);
 }
@@ -610,6 +619,24 @@ static void command_text(void *data, const char *text, size_t len)
 	call->on_text(call->data, text, len);
 }
 
+/* This thread serves nobody, so it may load right here. When that fails, the spoilt one must do. */
+static void replace_if_spoilt(struct server *server)
+{
+	struct state *made;
+	struct err err;
+
+	if (!state_is_spoilt(server->state))
+		return;
+	if (state_new(&made, state_sources(server->state), state_budgets(server->state), &err) !=
+		0) {
+		log_event(LOG_ERROR, "state", "cannot be made again: %s", err.text);
+		return;
+	}
+	attach(server, made);
+	state_retire(server->state);
+	server->state = made;
+}
+
 static void command_over(void *data, const struct task_result *result)
 {
 	struct command_call *call = data;
@@ -617,6 +644,7 @@ static void command_over(void *data, const struct task_result *result)
 
 	server->commands--;
 	call->done(call->data, result);
+	replace_if_spoilt(server);
 	free(call);
 	finish(server);
 }
