@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "replacement.h"
+#include "script/watchdog.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,8 @@ int home_start(struct home **made, struct store *store, const char *record, stru
 	if (uv_loop_init(&home->loop) != 0)
 		goto no_loop;
 	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
+	if (rc == 0)
+		store_stop_when(home->conn, watch_is_late);
 	if (rc == 0 && record != NULL)
 		rc = store_record(home->conn, record, err);
 	if (rc == 0)
