@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replacement.h"
+#include "script/watchdog.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -313,6 +314,8 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 	if (uv_loop_init(&home->loop) != 0)
 		goto no_loop;
 	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
+	if (rc == 0)
+		store_stop_when(home->conn, watch_is_late);
 	if (rc == 0 && record != NULL)
 		rc = store_record(home->conn, record, err);
 	if (rc == 0)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "problem.h"
 #include "replacement.h"
+#include "script/watchdog.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,8 @@ static int open_for_work(struct worker *worker)
 		.owner = worker};
 	int rc = store_conn_open(&worker->conn, worker->options.store, STORE_READ, &worker->err);
 
+	if (rc == 0)
+		store_stop_when(worker->conn, watch_is_late);
 	if (rc == 0)
 		adopt(worker, worker->options.state);
 	if (rc == 0)

@@ -67,9 +67,8 @@ static int take_out(lua_State *L)
 {
 	lua_Integer size = length(L, 1), at = luaL_optinteger(L, 2, size);
 
-	if (at != size || lua_gettop(L) > 1)
-		luaL_argcheck(L,
-			(lua_Unsigned)at - 1u <= (lua_Unsigned)size || (size == 0 && at == 0), 2,
+	if (at != size)
+		luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)size, 2,
 			"position out of bounds");
 	lua_rawgeti(L, 1, at);
 	for (; at < size; at++) {
@@ -123,8 +122,8 @@ static int concat(lua_State *L)
 	for (lua_Integer i = first; i <= last; i++) {
 		lua_rawgeti(L, 1, i);
 		if (!lua_isstring(L, -1))
-			return luaL_error(L, "invalid value (at index %I) in table for 'concat'",
-				(LUAI_UACINT)i);
+			return luaL_error(L, "invalid value (%s) at index %I in table for 'concat'",
+				luaL_typename(L, -1), (LUAI_UACINT)i);
 		luaL_addvalue(&text);
 		if (i == last) /* here, as the next number may not exist */
 			break;

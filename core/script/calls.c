@@ -9,8 +9,7 @@ static void raise_again(lua_State *L, int status)
 
 	if (run == NULL)
 		return;
-	if (run->broken == BREACH_NONE && (status == LUA_ERRMEM || state->memory.refused != 0))
-		run_break(run, BREACH_MEMORY);
+	run_failed(run, state, status);
 	if (run_is_broken(L))
 		lua_error(L);
 }

@@ -84,6 +84,12 @@ static void on_hook(lua_State *L, lua_Debug *where)
 		raise_breach(L, run);
 }
 
+void run_failed(struct run *run, const struct state *state, int status)
+{
+	if (run->broken == BREACH_NONE && (status == LUA_ERRMEM || state->memory.refused != 0))
+		run_break(run, BREACH_MEMORY);
+}
+
 bool run_is_broken(lua_State *L)
 {
 	struct run *run = state_of(L)->run;

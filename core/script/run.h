@@ -61,6 +61,9 @@ void run_clear(struct run *run);
 /* Breaks the run. Also from a signal handler on its thread. */
 void run_break(struct run *run, enum breach breach);
 
+/* An error has been caught, with Lua's `status`: it may be that there was no memory. */
+void run_failed(struct run *run, const struct state *state, int status);
+
 /* Raises when the run of `L` is broken. Called by what may take long without an instruction. */
 void run_check(lua_State *L);
 bool run_is_broken(lua_State *L);

@@ -390,6 +390,8 @@ static void task_run(struct task *task, int args)
 	state->current = task;
 	run_begin(&task->run, state, (size_t)state->budgets.task_mib * 1024 * 1024, &before);
 	status = lua_resume(task->L, NULL, args, &results);
+	if (status != LUA_OK && status != LUA_YIELD)
+		run_failed(&task->run, state, status);
 	run_end(&task->run, state, &before, status == LUA_YIELD);
 	state->current = outer;
 	if (status != LUA_YIELD || !task->yielded)
