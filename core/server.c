@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16 };
+enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20 };
 
 struct server {
 	struct server_options options;
@@ -33,6 +33,7 @@ struct server {
 	struct store_conn *conn; /* reading, for commands */
 	struct home *home;
 	struct attempts *attempts;
+	struct http_bodies bodies;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -347,6 +348,8 @@ static void listen_for_requests(struct server *server)
 	int rc = descriptors_for_clients(
 		server->worker_count, limits.connections, &limits.connections, &err);
 
+	server->bodies.most = BODIES_MOST;
+	limits.bodies = &server->bodies;
 	if (rc == 0)
 		rc = http_port_check(server->host, server->port, &err);
 	if (rc != 0) {

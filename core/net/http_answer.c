@@ -202,13 +202,14 @@ void http_answer_send(struct http_exchange *exchange, const struct http_answer *
 static void send_problem(struct http_exchange *exchange, struct http_refusal refusal, bool close)
 {
 	const struct http_owner *owner = &exchange->server->owner;
-	struct http_answer_header type = {"Content-Type", {"application/problem+json", 24}};
+	struct http_answer_header headers[] = {
+		{"Content-Type", {"application/problem+json", 24}}, {"Retry-After", {"1", 1}}};
 	char body[PROBLEM_MOST];
 	size_t len = owner->on_refusal(owner->owner, refusal.status, refusal.reason,
 		&exchange->request, body, sizeof body);
 	struct http_answer answer = {.status = refusal.status,
-		.headers = &type,
-		.header_count = 1,
+		.headers = headers,
+		.header_count = refusal.status == 503 ? 2 : 1,
 		.body = {body, len < sizeof body ? len : sizeof body},
 		.close = close};
 

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,14 @@ struct http_request {
 	int64_t began_ns; /* clock_mono_ns when the first byte of the head came */
 };
 
+/* The memory that bodies have, over all servers that share it: without a bound, clients that send
+ * slowly from many connections take all there is. `held` says nothing about other data, so its
+ * order is relaxed. */
+struct http_bodies {
+	atomic_size_t held;
+	size_t most;
+};
+
 struct http_limits {
 	size_t target, head, body; /* bytes: 8 KiB, 32 KiB, 4 MiB */
 	unsigned headers;          /* 100 */
@@ -53,6 +62,7 @@ struct http_limits {
 	unsigned head_ms, body_ms, idle_ms, write_ms;
 	unsigned connections; /* of this server: 10,000; above it a connection is closed at once.
 				 Fewer than there are descriptors: see descriptors.h */
+	struct http_bodies *bodies; /* outlives the exchanges; NULL is no bound */
 };
 extern const struct http_limits http_default_limits;
 
