@@ -486,8 +486,9 @@ static int open_all(struct server *server, struct err *err)
 	const struct settings *settings = server->options.settings;
 	int rc = hash_start();
 
-	if (rc == 0)
-		rc = data_folder_open(&server->folder, settings->data, settings->tenant, err);
+	if (rc != 0)
+		return err_set(err, rc, "the machine gives no random bytes");
+	rc = data_folder_open(&server->folder, settings->data, settings->tenant, err);
 	if (rc == 0)
 		rc = store_open(&server->store, server->folder.database, err);
 	if (rc == 0)
@@ -555,16 +556,18 @@ int server_run(const struct server_options *options, struct err *err)
 	server->folder.lock = -1;
 	server->worker_count = options->listens ? count_workers(options->settings) : 0;
 	rc = open_loop(server, err);
-	if (rc == 0) {
-		rc = open_all(server, err);
-		if (rc == 0)
-			build_and_switch(server);
-		else
-			fail(server, rc, err->text);
-		uv_run(&server->loop, UV_RUN_DEFAULT);
-		rc = server->rc;
-		*err = server->err;
+	if (rc != 0) {
+		free(server);
+		return rc;
 	}
+	rc = open_all(server, err);
+	if (rc == 0)
+		build_and_switch(server);
+	else
+		fail(server, rc, err->text);
+	uv_run(&server->loop, UV_RUN_DEFAULT);
+	rc = server->rc;
+	*err = server->err;
 	if (rc == 0)
 		err_set(err, TM_EINTR, "the server was stopped before it was ready");
 	report_start(server, err->code, err);

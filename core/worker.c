@@ -188,12 +188,10 @@ static void on_done(void *owner, const struct http_request *request, int status,
 	if (!worker->options.log_requests)
 		return;
 	log_begin(&line, LOG_INFO, "request");
-	if (request != NULL) {
-		log_text(&line, "request", request->id);
-		log_bytes(&line, "method", request->method.data, request->method.len);
-		log_bytes(&line, "path", request->path.data, request->path.len);
-		log_text(&line, "client", request->client);
-	}
+	log_text(&line, "request", request->id);
+	log_bytes(&line, "method", request->method.data, request->method.len);
+	log_bytes(&line, "path", request->path.data, request->path.len);
+	log_text(&line, "client", request->client);
 	log_int(&line, "status", status);
 	log_int(&line, "bytes", (int64_t)bytes);
 	log_ms(&line, "ms", nanoseconds);
@@ -275,8 +273,7 @@ static void serve(void *data)
 	}
 	uv_sem_post(&worker->started);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
-	if (worker->state != NULL)
-		state_retire(worker->state);
+	state_retire(worker->state != NULL ? worker->state : worker->options.state);
 	if (worker->conn != NULL)
 		store_conn_close(worker->conn);
 	uv_loop_close(&worker->loop);
@@ -286,14 +283,20 @@ int worker_start(struct worker **made, const struct worker_options *options, str
 {
 	struct worker *worker = calloc(1, sizeof *worker);
 
-	if (worker == NULL)
+	if (worker == NULL) {
+		state_retire(options->state);
 		return err_set(err, TM_ENOMEM, "no memory");
+	}
 	worker->options = *options;
 	if (uv_loop_init(&worker->loop) != 0 || uv_sem_init(&worker->started, 0) != 0 ||
 		queue_init(&worker->inbox, &worker->loop, 1024, on_mail, worker) != 0 ||
 		queue_init(&worker->answers, &worker->loop, INBOX_LIMIT, on_answers, worker) != 0 ||
-		uv_thread_create(&worker->thread, serve, worker) != 0)
+		uv_thread_create(&worker->thread, serve, worker) != 0) {
+		/* The server stops after this, and the loop's handles end with the program. */
+		state_retire(options->state);
+		free(worker);
 		return err_set(err, TM_ENOMEM, "cannot start a thread");
+	}
 	uv_sem_wait(&worker->started);
 	if (worker->rc != 0) {
 		*err = worker->err;
