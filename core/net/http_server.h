@@ -71,6 +71,10 @@ struct http_answer_header {
 	struct http_text value;
 };
 
+/* Whether a header can be sent: one that would break the answer's framing, or that the server
+ * itself writes, cannot. */
+bool http_header_is_sound(const char *name, size_t name_len, struct http_text value);
+
 struct http_answer {
 	int status;
 	const struct http_answer_header *headers; /* without Date, Content-Length, Connection */
