@@ -209,7 +209,7 @@ static int absolute_rejects(const char *given, const char *file, char *path, str
 		return err_set(err, TM_EIO, "the working folder cannot be read");
 	else
 		strcat(folder, "/");
-	if ((size_t)snprintf(path, PATH_MAX, "%s%.2000s", folder, given) >= PATH_MAX)
+	if ((size_t)snprintf(path, PATH_MAX, "%s%s", folder, given) >= PATH_MAX)
 		return err_set(err, TM_EINVAL, "the path %s is too long", given);
 	return 0;
 }
@@ -287,6 +287,9 @@ static void print_routes(void *data, const struct task_result *result)
 	size_t i;
 
 	checked->rc = facts == NULL ? FAILED : DONE;
+	if (facts == NULL)
+		fprintf(stderr, "tidemill: %s\n",
+			result->rc != 0 ? result->text.data : "the routes cannot be read");
 	if (checked->request->json && routes != NULL)
 		json_dumpf(routes, stdout, JSON_INDENT(1));
 	else

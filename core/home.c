@@ -19,7 +19,7 @@ struct home {
 	struct queue_item stop_item;
 };
 
-struct write *write_new(enum write_kind kind)
+struct write *home_write_new(enum write_kind kind)
 {
 	struct write *write = calloc(1, sizeof *write);
 
@@ -30,7 +30,7 @@ struct write *write_new(enum write_kind kind)
 	return write;
 }
 
-void write_free(struct write *write)
+void home_write_free(struct write *write)
 {
 	if (write == NULL)
 		return;

@@ -86,7 +86,7 @@ static void bulk_over(struct write *write)
 
 	call->done(call->data, write->rc, text != NULL ? text : "", write->answer_text.len);
 	free(call);
-	write_free(write);
+	home_write_free(write);
 }
 
 static int lane_call(void *host, const char *name, const char *payload, size_t len,
@@ -101,7 +101,7 @@ static int lane_call(void *host, const char *name, const char *payload, size_t l
 		done(data, TM_EBUSY, stopping, sizeof stopping - 1);
 		return 0;
 	}
-	write = write_new(WRITE_BULK);
+	write = home_write_new(WRITE_BULK);
 	call = malloc(sizeof *call);
 	if (write != NULL && call != NULL) {
 		*call = (struct bulk_call){.done = done, .data = data};
@@ -114,7 +114,7 @@ static int lane_call(void *host, const char *name, const char *payload, size_t l
 			return 0;
 	}
 	free(call);
-	write_free(write);
+	home_write_free(write);
 	return TM_EBUSY;
 }
 
@@ -199,7 +199,7 @@ static void switched(struct write *write)
 		log_refusal(server, buf_text(&write->answer_text));
 		if (first)
 			fail(server, write->rc, buf_text(&write->answer_text));
-		states_free(states);
+		builder_free(states);
 	} else {
 		log_generation(server, states, "serves", NULL);
 		adopt(server, states);
@@ -207,10 +207,10 @@ static void switched(struct write *write)
 			server->first = states;
 			start_workers(server);
 		} else {
-			states_free(states);
+			builder_free(states);
 		}
 	}
-	write_free(write);
+	home_write_free(write);
 	if (server->rebuild && !server->stopping)
 		build_and_switch(server);
 	finish(server);
@@ -219,7 +219,7 @@ static void switched(struct write *write)
 static void build_and_switch(struct server *server)
 {
 	struct switching *order = malloc(sizeof *order);
-	struct write *write = write_new(WRITE_SWITCH);
+	struct write *write = home_write_new(WRITE_SWITCH);
 	struct states *states = NULL;
 	struct err err;
 	int rc = order == NULL || write == NULL ? err_set(&err, TM_ENOMEM, "no memory") : 0;
@@ -249,8 +249,8 @@ static void build_and_switch(struct server *server)
 		if (server->state == NULL)
 			fail(server, rc, err.text);
 	}
-	states_free(states);
-	write_free(write);
+	builder_free(states);
+	home_write_free(write);
 	free(order);
 }
 
@@ -528,7 +528,7 @@ static int count_workers(const struct settings *settings)
 
 static void release(struct server *server)
 {
-	states_free(server->first);
+	builder_free(server->first);
 	if (server->state != NULL)
 		state_retire(server->state);
 	if (server->conn != NULL)

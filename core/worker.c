@@ -107,7 +107,7 @@ static void write_over(struct write *write)
 		http_answer(exchange, &write->answer);
 	else
 		answer_failure(exchange, write->rc, buf_text(&write->answer_text));
-	write_free(write);
+	home_write_free(write);
 	request_over(worker);
 }
 
@@ -115,7 +115,7 @@ static void write_over(struct write *write)
 static void send_home(
 	struct worker *worker, struct http_exchange *exchange, struct http_text prepared)
 {
-	struct write *write = worker->server != NULL ? write_new(WRITE_REQUEST) : NULL;
+	struct write *write = worker->server != NULL ? home_write_new(WRITE_REQUEST) : NULL;
 
 	if (write != NULL) {
 		write->request = http_exchange_request(exchange);
@@ -126,7 +126,7 @@ static void send_home(
 		if (!write->text.failed && home_push(worker->options.home, write) == 0)
 			return;
 	}
-	write_free(write);
+	home_write_free(write);
 	problem_answer(exchange, 503, PROBLEM_TOO_MANY);
 	request_over(worker);
 }

@@ -166,11 +166,6 @@ void state_retire(struct state *state)
 	state_free_if_over(state);
 }
 
-const char *state_generation(const struct state *state)
-{
-	return generation_hash(state->gen);
-}
-
 unsigned state_tasks(const struct state *state)
 {
 	return state->tasks;

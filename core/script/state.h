@@ -45,8 +45,7 @@ void state_attach(struct state *state, const struct state_host *host);
 /* Marks the state as no longer current; it is freed when its last task has ended. */
 void state_retire(struct state *state);
 
-const char *state_generation(const struct state *state);
-/* How many tasks are running in it. */
+/* How many tasks are running in it; for tests. */
 unsigned state_tasks(const struct state *state);
 
 /* What a task ended with. Bytes are valid only inside the callback. */
