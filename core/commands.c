@@ -34,6 +34,7 @@ struct request {
 
 struct command {
 	const char *name, *words, *summary;
+	const char *options; /* the letters of read_options that it takes, besides --help */
 	int min_words, max_words;
 	int (*run)(struct request *request);
 };
@@ -387,17 +388,19 @@ static int version(struct request *request)
 }
 
 static const struct command commands[] = {
-	{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch]",
-		"serve until told to stop; --watch takes over saved files", 0, 0, serve},
+	{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] [--record FILE]",
+		"serve until told to stop; --watch takes over saved files; --record writes down "
+		"each statement with its values, for measuring",
+		"cdlrw", 0, 0, serve},
 	{"import", "MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json]",
-		"import a CSV file through a mapping of the client pack", 2, 2, import},
+		"import a CSV file through a mapping of the client pack", "cdRj", 2, 2, import},
 	{"check", "[--config FILE] [--routes [--json]]",
-		"load plugins and client packs and say what is wrong", 0, 0, check},
+		"load plugins and client packs and say what is wrong", "coj", 0, 0, check},
 	{"test", "[PART-OF-PATH] [--config FILE]",
-		"run the tests of plugins and framework in a throw-away tenant", 0, 1, test},
+		"run the tests of plugins and framework in a throw-away tenant", "c", 0, 1, test},
 	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
-		"make an access token for programs; it is shown once", 2, 2, token},
-	{"version", "", "print the version", 0, 0, version},
+		"make an access token for programs; it is shown once", "cd", 2, 2, token},
+	{"version", "", "print the version", "", 0, 0, version},
 };
 
 static int usage(const struct command *command, FILE *to)
@@ -422,7 +425,8 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-static int read_options(struct request *request, int argc, char **argv)
+static int read_options(
+	const struct command *command, struct request *request, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
@@ -439,6 +443,8 @@ static int read_options(struct request *request, int argc, char **argv)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option != 'h' && strchr(command->options, option) == NULL)
+			return USAGE;
 		switch (option) {
 		case 'c':
 			request->config = optarg;
@@ -491,7 +497,7 @@ int tidemill_main(int argc, char **argv)
 		fprintf(stderr, "tidemill: there is no command %s\n", argv[1]);
 		return usage(NULL, stderr);
 	}
-	if (read_options(&request, argc - 1, argv + 1) != DONE)
+	if (read_options(command, &request, argc - 1, argv + 1) != DONE)
 		return usage(command, stderr);
 	if (request.help)
 		return usage(command, stdout);
