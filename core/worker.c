@@ -147,13 +147,22 @@ static void task_over(void *data, const struct task_result *result)
 	request_over(worker);
 }
 
+static bool reads(const struct http_request *request)
+{
+	return (request->method.len == 3 && memcmp(request->method.data, "GET", 3) == 0) ||
+	       (request->method.len == 4 && memcmp(request->method.data, "HEAD", 4) == 0);
+}
+
 static void on_request(void *owner, struct http_exchange *exchange)
 {
 	struct worker *worker = owner;
 	const struct http_request *request = http_exchange_request(exchange);
+	bool probe = path_is(request, "/healthz") || path_is(request, "/readyz");
 
 	http_exchange_set_data(exchange, worker);
-	if (path_is(request, "/healthz")) {
+	if (probe && !reads(request)) {
+		problem_answer_reads_only(exchange);
+	} else if (path_is(request, "/healthz")) {
 		answer_text(exchange, 200, "ok\n");
 	} else if (path_is(request, "/readyz")) {
 		answer_text(exchange, atomic_load(worker->options.ready) ? 200 : 503,
