@@ -17,8 +17,8 @@ stds.sandbox = {
     "assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type",
     string = library "byte char find format gmatch gsub len lower match pack packsize rep reverse sub unpack upper",
     table = library "concat insert move pack remove sort unpack",
-    math = library [[abs ceil cos exp floor fmod huge log max maxinteger min mininteger modf pi random randomseed
-      sin sqrt tan tointeger type ult]],
+    math = library [[abs ceil cos exp floor fmod huge log max maxinteger min mininteger modf pi random sin
+      sqrt tan tointeger type ult]],
     utf8 = library "char charpattern codepoint codes len offset",
   },
 }

@@ -25,19 +25,25 @@ KIND_ := $(HARDENING)
 KIND_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	-Wno-maybe-uninitialized
 KIND_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -Wno-maybe-uninitialized
+# Both in one piece, or UBSan's reports would not go where they are told to.
+LINK_asan := -static-libasan -static-libubsan
 ifeq ($(origin KIND_$(VARIANT)),undefined)
 $(error VARIANT is empty, asan or tsan, not "$(VARIANT)")
 endif
 
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE -Icore -Itests $(KIND_$(VARIANT)) -fPIE -Wall -Wextra $(WERROR) \
 	$(PACKAGES_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP
-LINK = $(CC) $(KIND_$(VARIANT)) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
-LIBS = $(PACKAGES_LIBS) -lhttp_parser -lcsv -lpthread -lm
+LINK = $(CC) $(KIND_$(VARIANT)) $(LINK_$(VARIANT)) -pie -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+# The allocator comes first, so that it is the one; a sanitizer brings its own.
+LIBS = $(if $(VARIANT),,-lmimalloc) $(PACKAGES_LIBS) -lhttp_parser -lcsv -lpthread -lm
 
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SOURCES := $(wildcard core/*.c core/*/*.c core/store/*/*.c)
 MAIN := $(call objects,core/main.c)
 CORE := $(filter-out $(MAIN),$(call objects,$(SOURCES)))
+# What each program of a variant has beside its own parts.
+ASIDE_tsan := tests/support/sanitizers/tsan.c
+ASIDE := $(call objects,$(ASIDE_$(VARIANT)))
 SUPPORT := $(call objects,$(wildcard tests/support/*.c))
 FAULTS := $(call objects,$(wildcard tests/faults/*.c))
 UNITS := $(patsubst tests/core/%.c,$(B)/tests/%,$(wildcard tests/core/test_*.c))
@@ -103,18 +109,18 @@ endif
 units: $(UNITS)
 benches: $(BENCHES)
 
-$(B)/tidemill: $(MAIN) $(CORE)
+$(B)/tidemill: $(MAIN) $(CORE) $(ASIDE)
 	@echo "  link $@"
 	@$(LINK) -o $@ $^ $(LIBS)
 
-$(B)/faults/tidemill: $(FAULTS) $(SUPPORT) $(CORE)
+$(B)/faults/tidemill: $(FAULTS) $(SUPPORT) $(CORE) $(ASIDE)
 	@echo "  link $@"
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS)
 
 # Wrong on purpose, each in one place: the tests of crashes must catch them.
 MUTATED := core/store/sqlite/conn core/store/sqlite/group
-UNCHANGED = $(FAULTS) $(SUPPORT) $(filter-out $(MUTATED:%=$(B)/obj/%.o),$(CORE))
+UNCHANGED = $(FAULTS) $(SUPPORT) $(ASIDE) $(filter-out $(MUTATED:%=$(B)/obj/%.o),$(CORE))
 
 $(B)/obj/mutants/synchronous_off.o: core/store/sqlite/conn.c Makefile
 	@mkdir -p $(@D)
@@ -137,7 +143,7 @@ $(B)/core.a: $(CORE)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(UNITS): $(B)/tests/%: $(B)/obj/tests/core/%.o $(SUPPORT) $(B)/core.a
+$(UNITS): $(B)/tests/%: $(B)/obj/tests/core/%.o $(SUPPORT) $(ASIDE) $(B)/core.a
 	@echo "  link $@"
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS) -lcmocka
@@ -153,5 +159,5 @@ $(B)/obj/%.o: %.c Makefile
 	@$(COMPILE) -c -o $@ $<
 
 .SECONDARY:
--include $(patsubst %.o,%.d,$(MAIN) $(CORE) $(SUPPORT) $(FAULTS) $(UNITS:$(B)/tests/%=$(B)/obj/tests/core/%.o) \
+-include $(patsubst %.o,%.d,$(MAIN) $(CORE) $(SUPPORT) $(FAULTS) $(ASIDE) $(UNITS:$(B)/tests/%=$(B)/obj/tests/core/%.o) \
 	$(BENCHES:$(B)/bench/%=$(B)/obj/tests/bench/%.o)) $(wildcard $(B)/obj/mutants/*.d)

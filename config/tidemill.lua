@@ -26,6 +26,9 @@ return {
   -- listen on anything but the loopback unless this is true.
   demo_logins_beyond_loopback = false,
 
+  -- How many MiB of the database's write-ahead log are worth a warning in the server's log.
+  wal_limit = 64,
+
   -- A line in the log for each request.
   log_requests = true,
 }

@@ -11,6 +11,7 @@
 #include "text/json_in.h"
 #include "text/json_out.h"
 
+#include <ctype.h>
 #include <ftw.h>
 #include <getopt.h>
 #include <limits.h>
@@ -25,7 +26,7 @@ enum { DONE, FAILED, USAGE };
 /* What the command line said. */
 struct request {
 	const char *command;
-	const char *config, *data, *listen, *record, *rejects;
+	const char *config, *data, *listen, *record, *rejects, *language;
 	bool watch, json, routes, help;
 	char **words; /* what is no option */
 	int word_count;
@@ -37,12 +38,35 @@ struct command {
 	const char *options; /* the letters of read_options that it takes, besides --help */
 	int min_words, max_words;
 	int (*run)(struct request *request);
+	const char *more; /* of --help, or NULL */
 };
 
 static int failed(const struct err *err)
 {
 	fprintf(stderr, "tidemill: %s\n", err->text);
 	return FAILED;
+}
+
+static void put(struct buf *json, const char *name, const char *text)
+{
+	buf_printf(json, "%s\"%s\":", json->len > 1 ? "," : "", name);
+	json_out_string(json, text, strlen(text));
+}
+
+/* The language of the messages, as POSIX has it: the first of these that says something. */
+static const char *own_language(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const char *locale = getenv(names[i]);
+
+		if (locale != NULL && locale[0] != '\0')
+			return strncmp(locale, "zh", 2) == 0 && !isalpha((unsigned char)locale[2])
+				       ? "zh"
+				       : "en";
+	}
+	return "en";
 }
 
 static void set_text(char **to, const char *text)
@@ -72,11 +96,13 @@ static void describe_demo(void *data, const struct task_result *result)
 	struct json_fault fault;
 	json_t *facts =
 		result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
+	const char *serves = json_string_value(json_object_get(facts, "serves"));
 	const char *welcome = json_string_value(json_object_get(facts, "welcome"));
 
 	if (facts == NULL)
 		return; /* a stop was faster */
-	fprintf(stderr, "\nTidemill serves %s\n", server_address(server));
+	fprintf(stderr, "\n%s %s\n", serves != NULL ? serves : "Tidemill serves",
+		server_address(server));
 	if (welcome != NULL)
 		fprintf(stderr, "\n%s\n", welcome);
 	json_decref(facts);
@@ -91,10 +117,18 @@ static void ignore_text(void *data, const char *text, size_t len)
 
 static void serving(struct server *server, void *data, int rc, const struct err *err)
 {
-	(void)data;
+	const struct request *request = data;
+	struct buf arguments = BUF_EMPTY;
+
 	(void)err;
-	if (rc == 0)
-		server_command(server, "describe", "{}", 2, ignore_text, describe_demo, server);
+	if (rc != 0)
+		return;
+	buf_putc(&arguments, '{');
+	put(&arguments, "language", request->language);
+	buf_putc(&arguments, '}');
+	server_command(server, "describe", arguments.data, arguments.len, ignore_text,
+		describe_demo, server);
+	buf_free(&arguments);
 }
 
 static int serve(struct request *request)
@@ -104,7 +138,9 @@ static int serve(struct request *request)
 		.listens = true,
 		.watches = request->watch,
 		.record = request->record,
+		.language = request->language,
 		.started = serving,
+		.data = request,
 	};
 	struct err err;
 
@@ -152,6 +188,7 @@ static void errand_started(struct server *server, void *data, int rc, const stru
 static int run_here(struct request *request, struct errand *errand, const char *tests)
 {
 	struct server_options options = {.settings = &request->settings,
+		.language = request->language,
 		.tests = tests,
 		.started = errand_started,
 		.data = errand};
@@ -177,12 +214,6 @@ static int run_there_or_here(struct request *request, struct errand *errand)
 	if (rc == TM_ENOENT)
 		return run_here(request, errand, NULL);
 	return rc != 0 ? failed(&err) : DONE;
-}
-
-static void put(struct buf *json, const char *name, const char *text)
-{
-	buf_printf(json, "%s\"%s\":", json->len > 1 ? "," : "", name);
-	json_out_string(json, text, strlen(text));
 }
 
 static void show_progress(void *data, const char *text, size_t len)
@@ -215,6 +246,17 @@ static int absolute_rejects(const char *given, const char *file, char *path, str
 	return 0;
 }
 
+/* Prints the report, which follows the count of refused rows. One row makes the command fail, so
+ * that a script hears of it. */
+static int print_report(const char *answer)
+{
+	char *report;
+	long refused = strtol(answer, &report, 10);
+
+	printf("%s\n", *report == '\n' ? report + 1 : report);
+	return refused == 0 ? DONE : FAILED;
+}
+
 static int import(struct request *request)
 {
 	struct errand errand = {.command = "import", .on_text = show_progress};
@@ -235,13 +277,14 @@ static int import(struct request *request)
 	put(&arguments, "mapping", request->words[0]);
 	put(&arguments, "file", file);
 	put(&arguments, "rejects", rejects);
+	put(&arguments, "language", request->language);
 	buf_puts(&arguments, request->json ? ",\"json\":true}" : "}");
 	errand.arguments = buf_text(&arguments);
 	status = run_there_or_here(request, &errand);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r");
 	if (status == DONE)
-		printf("%s\n", errand.result);
+		status = print_report(errand.result);
 	free(errand.result);
 	buf_free(&arguments);
 	return status;
@@ -387,20 +430,30 @@ static int version(struct request *request)
 	return DONE;
 }
 
+#define LANGUAGE_HELP "Without --language, LC_ALL, LC_MESSAGES or LANG says which.\n"
+
 static const struct command commands[] = {
-	{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] [--record FILE]",
-		"serve until told to stop; --watch takes over saved files; --record writes down "
-		"each statement with its values, for measuring",
-		"cdlrw", 0, 0, serve},
-	{"import", "MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json]",
-		"import a CSV file through a mapping of the client pack", "cdRj", 2, 2, import},
+	{"serve",
+		"[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] "
+		"[--language en|zh] [--record FILE]",
+		"serve until told to stop; --watch takes over saved files", "cdlrwL", 0, 0, serve,
+		"--record writes down each statement with its values, for "
+		"measuring.\n" LANGUAGE_HELP},
+	{"import",
+		"MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json] "
+		"[--language en|zh]",
+		"import a CSV file through a mapping of the client pack", "cdRjL", 2, 2, import,
+		"The status is 0 when every row was taken, and 1 when rows were refused or the\n"
+		"import failed. Refused rows stand in FILE.csv.rejects.csv, or where --rejects\n"
+		"says.\n" LANGUAGE_HELP},
 	{"check", "[--config FILE] [--routes [--json]]",
-		"load plugins and client packs and say what is wrong", "coj", 0, 0, check},
+		"load plugins and client packs and say what is wrong", "coj", 0, 0, check, NULL},
 	{"test", "[PART-OF-PATH] [--config FILE]",
-		"run the tests of plugins and framework in a throw-away tenant", "c", 0, 1, test},
+		"run the tests of plugins and framework in a throw-away tenant", "c", 0, 1, test,
+		NULL},
 	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
-		"make an access token for programs; it is shown once", "cd", 2, 2, token},
-	{"version", "", "print the version", "", 0, 0, version},
+		"make an access token for programs; it is shown once", "cd", 2, 2, token, NULL},
+	{"version", "", "print the version", "", 0, 0, version, NULL},
 };
 
 static int usage(const struct command *command, FILE *to)
@@ -408,6 +461,8 @@ static int usage(const struct command *command, FILE *to)
 	if (command != NULL) {
 		fprintf(to, "usage: tidemill %s %s\n\n%s\n", command->name, command->words,
 			command->summary);
+		if (command->more != NULL)
+			fprintf(to, "\n%s", command->more);
 	} else {
 		fprintf(to, "usage: tidemill COMMAND …\n\n");
 		for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
@@ -432,6 +487,7 @@ static int read_options(
 		{"config", required_argument, NULL, 'c'},
 		{"data", required_argument, NULL, 'd'},
 		{"listen", required_argument, NULL, 'l'},
+		{"language", required_argument, NULL, 'L'},
 		{"record", required_argument, NULL, 'r'},
 		{"rejects", required_argument, NULL, 'R'},
 		{"watch", no_argument, NULL, 'w'},
@@ -455,6 +511,9 @@ static int read_options(
 		case 'l':
 			request->listen = optarg;
 			break;
+		case 'L':
+			request->language = optarg;
+			break;
 		case 'r':
 			request->record = optarg;
 			break;
@@ -476,6 +535,12 @@ static int read_options(
 		default:
 			return USAGE;
 		}
+	}
+	if (request->language == NULL)
+		request->language = own_language();
+	if (strcmp(request->language, "en") != 0 && strcmp(request->language, "zh") != 0) {
+		fprintf(stderr, "tidemill: --language is en or zh, not %s\n", request->language);
+		return USAGE;
 	}
 	request->words = argv + optind;
 	request->word_count = argc - optind;

@@ -1,5 +1,6 @@
 #include "home.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@ struct home {
 	struct lane lane;
 	struct store *store;
 	struct store_conn *conn;
+	struct metrics *metrics;
 	struct state *state;
 	struct queue stop;
 	struct queue_item stop_item;
@@ -111,11 +113,22 @@ static void switch_over(struct write *write)
 		state_retire(over);
 }
 
+static void count_outcome(struct home *home, int rc)
+{
+	if (rc == TM_ELOST)
+		metrics_count(home->metrics, METRICS_UNITS_LOST);
+	else if (rc == TM_EUNKNOWN)
+		metrics_count(home->metrics, METRICS_OUTCOMES_UNKNOWN);
+	else if (rc != 0)
+		metrics_count(home->metrics, METRICS_COMMITS_FAILED);
+}
+
 /* The unit is on disk, undone, or lost. */
 static void unit_over(void *data, int rc, const struct err *err)
 {
 	struct write *write = data;
 
+	count_outcome(write->home, rc);
 	if (rc == TM_ELOST && !write->work.alone) {
 		lane_again(&write->home->lane, &write->work);
 		return;
@@ -161,8 +174,10 @@ static void task_over(void *data, const struct task_result *result)
 
 static void attach(struct home *home, struct state *state)
 {
-	state_attach(state, &(struct state_host){
-				    .loop = &home->loop, .store = home->store, .conn = home->conn});
+	state_attach(state, &(struct state_host){.loop = &home->loop,
+				    .store = home->store,
+				    .conn = home->conn,
+				    .metrics = home->metrics});
 }
 
 static void run_bulk(struct home *home, struct write *write)
@@ -181,6 +196,9 @@ static void run(void *owner, struct lane_work *work)
 
 	write->home = home;
 	write->rc = 0;
+	if (write->counted)
+		metrics_gauge_add(home->metrics, METRICS_HOME_WAITING, -1);
+	write->counted = false;
 	if (write->kind == WRITE_SWITCH) {
 		store_flush(home->conn);
 		attach(home, write->state);
@@ -211,8 +229,12 @@ static void run(void *owner, struct lane_work *work)
 static void flush(void *owner)
 {
 	struct home *home = owner;
+	unsigned units = store_waiting(home->conn);
+	int64_t began = clock_mono_ns();
 
 	store_flush(home->conn);
+	if (units > 0)
+		metrics_commit(home->metrics, units, clock_mono_ns() - began);
 }
 
 static void drained(void *owner)
@@ -241,7 +263,8 @@ static void serve(void *data)
 	uv_loop_close(&home->loop);
 }
 
-int home_start(struct home **made, struct store *store, const char *record, struct err *err)
+int home_start(struct home **made, struct store *store, struct metrics *metrics, const char *record,
+	struct err *err)
 {
 	struct home *home = calloc(1, sizeof *home);
 	int rc;
@@ -251,6 +274,7 @@ int home_start(struct home **made, struct store *store, const char *record, stru
 		return err_set(err, TM_ENOMEM, "no memory");
 	}
 	home->store = store;
+	home->metrics = metrics;
 	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
 	if (rc == 0 && record != NULL)
 		rc = store_record(home->conn, record, err);
@@ -277,7 +301,15 @@ out:
 
 int home_push(struct home *home, struct write *write)
 {
-	return lane_push(&home->lane, &write->work);
+	int rc;
+
+	/* Counted first: once it is pushed, it is the home's. */
+	write->counted = true;
+	metrics_gauge_add(home->metrics, METRICS_HOME_WAITING, 1);
+	rc = lane_push(&home->lane, &write->work);
+	if (rc != 0)
+		metrics_gauge_add(home->metrics, METRICS_HOME_WAITING, -1);
+	return rc;
 }
 
 void home_stop(struct home *home)

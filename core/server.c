@@ -3,10 +3,12 @@
 #include "admin.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "builder.h"
 #include "data_folder.h"
 #include "descriptors.h"
 #include "home.h"
+#include "keeper.h"
 #include "text/hash.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -34,6 +36,8 @@ struct server {
 	struct home *home;
 	struct attempts *attempts;
 	struct http_bodies bodies;
+	struct metrics *metrics;
+	struct keeper *keeper;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -156,10 +160,11 @@ static void log_generation(
 	log_end(&line);
 }
 
-static void log_refusal(const struct server *server, const char *text)
+static void refused(const struct server *server, const char *text)
 {
 	struct log_line line;
 
+	metrics_count(server->metrics, METRICS_GENERATIONS_REFUSED);
 	log_begin(&line, LOG_ERROR, "generation");
 	log_text(&line, "outcome",
 		server->hash[0] != '\0' ? "refused; the one before serves on" : "refused");
@@ -173,6 +178,7 @@ static void adopt(struct server *server, struct states *states)
 					      .store = server->store,
 					      .conn = server->conn,
 					      .lane_call = lane_call,
+					      .metrics = server->metrics,
 					      .host = server});
 	if (server->state != NULL)
 		state_retire(server->state);
@@ -196,12 +202,14 @@ static void switched(struct write *write)
 	server->switching = false;
 	states->home = NULL;
 	if (write->rc != 0) {
-		log_refusal(server, buf_text(&write->answer_text));
+		refused(server, buf_text(&write->answer_text));
 		if (first)
 			fail(server, write->rc, buf_text(&write->answer_text));
 		builder_free(states);
 	} else {
 		log_generation(server, states, "serves", NULL);
+		metrics_count(server->metrics, METRICS_GENERATIONS);
+		metrics_generation(server->metrics, server->hash);
 		adopt(server, states);
 		if (first && !server->stopping) {
 			server->first = states;
@@ -245,7 +253,7 @@ static void build_and_switch(struct server *server)
 			"no plugin or client pack that serves; settings are read at the start");
 	}
 	if (rc != 0) {
-		log_refusal(server, err.text);
+		refused(server, err.text);
 		if (server->state == NULL)
 			fail(server, rc, err.text);
 	}
@@ -334,6 +342,8 @@ static void finish_start(struct server *server)
 	json_out_string(&arguments, server->folder.path, strlen(server->folder.path));
 	buf_puts(&arguments, ",\"address\":");
 	json_out_string(&arguments, server->address, strlen(server->address));
+	buf_puts(&arguments, ",\"language\":");
+	json_out_string(&arguments, server->options.language, strlen(server->options.language));
 	buf_puts(&arguments, "}");
 	server->commands++;
 	state_command(
@@ -364,6 +374,7 @@ static void listen_for_requests(struct server *server)
 			.store = server->store,
 			.home = server->home,
 			.attempts = server->attempts,
+			.metrics = server->metrics,
 			.state = server->first->workers[i],
 			.ready = &server->ready,
 			.log_requests = server->options.settings->log_requests,
@@ -453,6 +464,8 @@ static void finish(struct server *server)
 	server->workers_running = 0;
 	home_stop(server->home);
 	server->home = NULL;
+	keeper_stop(server->keeper);
+	server->keeper = NULL;
 	admin_stop(server->admin);
 	watch_stop(server->watch);
 	queue_close(&server->inbox, NULL);
@@ -493,10 +506,16 @@ static int open_all(struct server *server, struct err *err)
 		rc = store_open(&server->store, server->folder.database, err);
 	if (rc == 0)
 		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
+	if (rc == 0 && (server->metrics = metrics_new()) == NULL)
+		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0 && (server->attempts = attempts_new()) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0)
-		rc = home_start(&server->home, server->store, server->options.record, err);
+		rc = keeper_start(&server->keeper, server->store, server->metrics,
+			(int64_t)settings->wal_limit << 20, err);
+	if (rc == 0)
+		rc = home_start(
+			&server->home, server->store, server->metrics, server->options.record, err);
 	if (rc == 0 && server->options.listens)
 		rc = admin_start(&server->admin, &server->loop, server->folder.socket, server, err);
 	if (rc == 0 && server->options.watches)
@@ -536,6 +555,7 @@ static void release(struct server *server)
 	if (server->store != NULL)
 		store_close(server->store);
 	attempts_free(server->attempts);
+	metrics_free(server->metrics);
 	data_folder_close(&server->folder);
 	queue_destroy(&server->inbox);
 	uv_loop_close(&server->loop);

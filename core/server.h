@@ -16,7 +16,8 @@ struct server_options {
 	bool listens;       /* serve HTTP and admin.sock; else only run commands in this process */
 	bool watches;       /* take over saved files */
 	const char *record; /* file for the statements of the home, or NULL */
-	const char *tests;  /* a folder of framework tests that joins the generation, or NULL */
+	const char *language; /* of what is printed for people: "en" or "zh" */
+	const char *tests;    /* a folder of framework tests that joins the generation, or NULL */
 	/* The store is ready, the first generation serves, and the seeds are in (rc 0), or it
 	 * failed. */
 	void (*started)(struct server *server, void *data, int rc, const struct err *err);

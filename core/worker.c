@@ -136,6 +136,8 @@ static void task_over(void *data, const struct task_result *result)
 	struct http_exchange *exchange = data;
 	struct worker *worker = http_exchange_data(exchange);
 
+	/* The route, and in the last bit whether the home was asked. */
+	http_exchange_set_mark(exchange, result->route << 1 | result->to_lane);
 	if (result->rc == 0 && result->to_lane) {
 		send_home(worker, exchange, result->text);
 		return;
@@ -194,6 +196,8 @@ static void on_done(void *owner, const struct http_request *request, int status,
 	struct worker *worker = owner;
 	struct log_line line;
 
+	metrics_request(worker->options.metrics, request->mark >> 1,
+		request->mark & 1 ? METRICS_HOME : METRICS_WORKER, status, nanoseconds);
 	if (!worker->options.log_requests)
 		return;
 	log_begin(&line, LOG_INFO, "request");
@@ -205,6 +209,13 @@ static void on_done(void *owner, const struct http_request *request, int status,
 	log_int(&line, "bytes", (int64_t)bytes);
 	log_ms(&line, "ms", nanoseconds);
 	log_end(&line);
+}
+
+static void on_connections(void *owner, int change)
+{
+	struct worker *worker = owner;
+
+	metrics_gauge_add(worker->options.metrics, METRICS_CONNECTIONS, change);
 }
 
 static void on_answers(struct queue *queue, void *consumer)
@@ -233,7 +244,8 @@ static void adopt(struct worker *worker, struct state *state)
 	state_attach(state, &(struct state_host){.loop = &worker->loop,
 				    .store = worker->options.store,
 				    .conn = worker->conn,
-				    .attempts = worker->options.attempts});
+				    .attempts = worker->options.attempts,
+				    .metrics = worker->options.metrics});
 	if (worker->state != NULL)
 		state_retire(worker->state);
 	worker->state = state;
@@ -258,6 +270,7 @@ static int open_for_work(struct worker *worker)
 	struct http_owner owner = {.on_request = on_request,
 		.on_refusal = on_refusal,
 		.on_done = on_done,
+		.on_connections = on_connections,
 		.owner = worker};
 	int rc = store_conn_open(&worker->conn, worker->options.store, STORE_READ, &worker->err);
 

@@ -18,6 +18,7 @@ struct worker_options {
 	struct store *store;
 	struct home *home;
 	struct attempts *attempts;
+	struct metrics *metrics;
 	struct state *state;      /* the first one; the worker's from then on */
 	const atomic_bool *ready; /* what /readyz tells */
 	bool log_requests;

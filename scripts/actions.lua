@@ -10,7 +10,8 @@ local action_keys = { title = true, run = true }
 ---@param name string "entity.action"
 ---@param spec table `title`, `run(record, body)`: its result, when it is a record, is the answer
 ---@param plugin table
-function actions.declare(name, spec, plugin)
+---@param where string file and line of the declaration
+function actions.declare(name, spec, plugin, where)
   local entity_name, action = tostring(name):match("^([%l%d_]+)%.([%l%d_]+)$")
   local entity = entity_name and registry.get(entity_name)
   if not entity then
@@ -28,7 +29,8 @@ function actions.declare(name, spec, plugin)
   if list[action] or type(spec.run) ~= "function" then
     error(("action %s: %s"):format(name, list[action] and "it is declared twice" or "it needs run, a function"), 0)
   end
-  list[action] = { name = action, title = spec.title, run = spec.run, plugin = plugin }
+  list[action] = { name = action, title = spec.title, run = spec.run, plugin = plugin,
+    where = where }
 end
 
 ---@return table|nil
@@ -46,9 +48,10 @@ end
 function actions.finish()
   for entity_name, list in pairs(actions.by_entity) do
     local lifecycle = registry.get(entity_name).lifecycle
-    for name in pairs(list) do
+    for name, action in pairs(list) do
       if lifecycle and lifecycle.moves[name] then
-        error(("action %s.%s has the name of a move"):format(entity_name, name), 0)
+        error(("%s: action %s.%s has the name of a move"):format(action.where, entity_name, name),
+          0)
       end
     end
   end

@@ -1,15 +1,20 @@
 -- scripts/api.lua: `mill`, the one object that a plugin gets. What is not here, a plugin cannot do.
 
 local actions = require "actions"
+local actor = require "people.actor"
 local assignments = require "assignments"
 local clock = require "core.clock"
 local context = require "context"
 local decisions = require "decisions"
+local duration = require "duration"
+local i18n = require "i18n"
+local id = require "core.id"
 local imports = require "imports"
 local json = require "core.json"
 local log = require "core.log"
 local money = require "money"
 local pages = require "pages"
+local places = require "places"
 local policies = require "access.policies"
 local problem = require "problem"
 local query = require "entities.query"
@@ -28,45 +33,58 @@ function api.close()
   loading = false
 end
 
-local function while_loading(name)
-  if not loading then
-    error(name .. " is a declaration: it stands at the top level of a plugin's file", 3)
+--- Runs `f()` as if a generation were being loaded: for tests.
+function api.loading(f)
+  loading = true
+  local ok, fault = pcall(f)
+  loading = false
+  if not ok then
+    error(fault, 0)
   end
 end
 
-local function position_of_caller(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
+local function while_loading(name)
+  if not loading then
+    error(("%s: %s is a declaration: it stands at the top level of a plugin's file"):format(
+      places.caller() or "?", name), 0)
+  end
 end
 
 --- `mill.entity "lead" { … }`: a declaration with a name and a table. Where it stands is asked while its name is read:
---- by the time the table comes, `return mill.entity …` has left no frame of the file behind.
+--- by the time the table comes, `return mill.entity …` has left no frame of the file behind. What
+--- is wrong in it is told with the line of the field, row or grant, as far as the framework knows
+--- it.
 local function declaration(kind, declare)
   return function(name)
     while_loading("mill." .. kind)
-    local where = position_of_caller(2)
+    local where = places.caller() or "?"
     return function(spec)
+      while_loading("mill." .. kind)
       if type(spec) ~= "table" then
         error(("%s: mill.%s %s: a table is needed"):format(where, kind, tostring(name)), 0)
       end
-      local ok, fault = pcall(declare, name, spec, where)
+      local ok, fault = pcall(places.within, where, declare, name, spec, where)
       if not ok then
-        error(("%s: %s"):format(where, tostring(fault)), 0)
+        error(tostring(fault), 0)
       end
       return spec
     end
   end
 end
 
-local units_ms = { s = 1000, m = 60000, h = 3600000, d = 86400000 }
+-- What needs a unit of work is not there while a file is loaded.
+local function while_running(name)
+  if loading then
+    error(("%s: mill.%s is for the functions of a file: nothing runs while it is loaded"):format(
+      places.caller() or "?", name), 0)
+  end
+end
 
 --- Milliseconds of a duration such as "4h", "30m", "3d".
-local function duration(text)
-  local count, unit = tostring(text):match("^(%d+)([smhd])$")
-  if not count then
-    error(("%q is no duration; write for example 30m, 4h or 3d"):format(tostring(text)), 3)
-  end
-  return math.tointeger(tonumber(count)) * units_ms[unit]
+local function milliseconds(text)
+  return duration.parse(text)
+    or error(("%s: %q is no duration; write for example 30m, 4h or 3d"):format(
+      places.caller() or "?", tostring(text)), 0)
 end
 
 local function id_of(entity, record)
@@ -75,7 +93,8 @@ local function id_of(entity, record)
   end
   local of = records.entity_of(record)
   if of and of ~= entity then
-    error(("this is a record of %s, not of %s"):format(of.name, entity.name), 3)
+    error(("%s: this is a record of %s, not of %s"):format(
+      places.caller() or "?", of.name, entity.name), 0)
   end
   return record.id
 end
@@ -85,18 +104,67 @@ local function shown(entity, whole)
   return records.masked(entity, whole, policies.visible(entity, context.current().actor, whole))
 end
 
-local function conditions_of(where)
+-- What somebody asked wrongly of mill.db, with the plugin's line.
+local function wrong(entity, method, format, ...)
+  error(("%s: mill.db.%s:%s: %s"):format(
+    places.caller() or "?", entity.name, method, format:format(...)), 0)
+end
+
+-- What a record is compared with: a record stands for its id.
+local function compared(entity, method, key, value)
+  if type(value) == "table" and records.entity_of(value) then
+    return value.id
+  elseif type(value) == "table" or type(value) == "function" or value == json.null then
+    wrong(entity, method, "where %s: a value, a record, mill.null or, for .in, a list is needed",
+      key)
+  end
+  return value
+end
+
+-- One condition of scripts/entities/query.lua. mill.null asks for what is empty, or with .ne for
+-- what is not.
+local function condition_of(entity, method, key, value)
+  local field, operator = tostring(key):match("^([%l%d_]+)%.(%l+)$")
+  field, operator = field or tostring(key), operator or "eq"
+  if value == json.null and (operator == "eq" or operator == "ne") then
+    return { field = field, operator = "null", text = tostring(operator == "eq") }
+  elseif operator == "in" and type(value) == "table" and not records.entity_of(value) then
+    local values = {}
+    for i, one in ipairs(value) do
+      values[i] = compared(entity, method, key, one)
+    end
+    return { field = field, operator = operator, values = values }
+  end
+  value = compared(entity, method, key, value)
+  local in_words = operator == "in" or operator == "null" or operator == "has"
+  return { field = field, operator = operator, text = in_words and tostring(value) or value }
+end
+
+local function conditions_of(entity, method, where)
+  if type(where or {}) ~= "table" then
+    wrong(entity, method, "where must be a table, such as { score = 80 }")
+  end
   local conditions = {}
   for key, value in pairs(where or {}) do
-    local field, operator = tostring(key):match("^([%l%d_]+)%.(%l+)$")
-    conditions[#conditions + 1] = {
-      field = field or key, operator = operator or "eq", text = type(value) == "table" and value.id or tostring(value),
-    }
+    conditions[#conditions + 1] = condition_of(entity, method, key, value)
   end
   table.sort(conditions, function(a, b)
     return a.field .. a.operator < b.field .. b.operator
   end)
   return conditions
+end
+
+-- What is wrong with a question was asked by the plugin, and by no caller.
+local function ask(entity, method, where, sort, limit)
+  local ok, found = pcall(query.records, entity, conditions_of(entity, method, where), sort, limit)
+  if ok then
+    return found
+  elseif problem.is(found) and found.status == 400 then
+    local fault = found.errors[1]
+    wrong(entity, method, "%s%s", fault.field and fault.field .. ": " or "",
+      i18n.say(fault.message, "en"))
+  end
+  error(found, 0)
 end
 
 local methods = {}
@@ -108,13 +176,19 @@ end
 
 --- The first record whose fields equal these, or nil.
 function methods.find(entity, where)
-  return query.records(entity, conditions_of(where), nil, 1)[1]
+  return ask(entity, "find", where, nil, 1)[1]
 end
 
 --- Records: `{ where = { ["score.ge"] = 80 }, sort = "-score", limit = 50 }`; at most 1,000.
 function methods.list(entity, spec)
   spec = spec or {}
-  return query.records(entity, conditions_of(spec.where), spec.sort, math.min(spec.limit or 50, 1000))
+  local limit = spec.limit or 50
+  if math.type(limit) ~= "integer" or limit < 0 then
+    wrong(entity, "list", "limit must be a whole number")
+  elseif spec.sort ~= nil and type(spec.sort) ~= "string" then
+    wrong(entity, "list", "sort must be a text, such as \"-score,name\"")
+  end
+  return ask(entity, "list", spec.where, spec.sort, math.min(limit, 1000))
 end
 
 function methods.create(entity, input)
@@ -133,21 +207,66 @@ function methods.move(entity, record, move, input)
   return shown(entity, (records.move(entity, id_of(entity, record), move, input)))
 end
 
---- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies. `after(entity, record)`
---- has a look at what a method returns.
-local function database(after)
-  local db = {}
-  return setmetatable(db, {
+-- Whom `mill.db:as(who)` names, if the running code may act as that. Asked at each call: what was
+-- given to code that ran as the system may be kept, and used by a request.
+local function acting(plugin, who)
+  local running = context.current().actor
+  local free = running and running.system or plugin.elevates
+  local inner = who ~= "system" and id.open(who)
+  if who == "system" and free then
+    return context.system
+  elseif inner and running and running.user == inner then
+    return running
+  elseif inner and free then
+    return actor.by_user(inner)
+      or error(("%s: mill.db:as: there is no such user"):format(places.caller() or "?"), 0)
+  end
+  error(('%s: mill.db:as: only the system acts as somebody else, and plugins that have the '
+    .. 'permission "elevate"; %s has not'):format(places.caller() or "?", plugin.name), 0)
+end
+
+local function user_of(who)
+  local of = records.entity_of(who)
+  local sealed = of and of.name == "user" and who.id or type(who) == "string" and who
+  if sealed and (sealed == "system" or id.open(sealed)) then
+    return sealed
+  end
+  error(("%s: mill.db:as needs a user's record or id, or \"system\""):format(
+    places.caller() or "?"), 0)
+end
+
+--- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies, or as whom
+--- `who` names.
+--- `after(entity, record)` has a look at what a method returns.
+local function database(plugin, after, who)
+  local function call(run, ...)
+    while_running("db")
+    if who then
+      return context.as(acting(plugin, who), nil, run, ...)
+    end
+    return run(...)
+  end
+  local function as(_, user)
+    while_running("db")
+    return database(plugin, after, user_of(user))
+  end
+  return setmetatable({}, {
     __metatable = false,
     __newindex = function()
       error("mill.db cannot be changed", 2)
     end,
     __index = function(_, name)
+      if name == "as" then
+        return as
+      end
       local entity = registry.get(name) or error(("mill.db: there is no entity %s"):format(tostring(name)), 2)
       local handle = {}
       for method, run in pairs(methods) do
-        handle[method] = function(_, ...)
+        local function run_and_look(...)
           return after(entity, method, run(entity, ...))
+        end
+        handle[method] = function(_, ...)
+          return call(run_and_look, ...)
         end
       end
       return handle
@@ -190,35 +309,42 @@ end
 local function services(plugin, after)
   local mill = {}
 
-  mill.db = database(after)
+  mill.db = database(plugin, after)
 
   --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
   function mill.decide(name, record)
+    while_running "decide"
+    rules.check_use(name)
     return decisions.decide(name, record)
   end
 
   --- Takes a seat by a selector (`unit:CODE`, `position:CODE`); returns the position's record, or nil.
   function mill.assign(selector, record)
+    while_running "assign"
     return assignments.assign(selector, record)
   end
 
   --- The time of this unit of work, RFC 3339.
   function mill.now()
+    while_running "now"
     return clock.format(context.current().at)
   end
 
   --- The time that lies a duration ("4h") after now.
   function mill.after(text)
-    return clock.format(context.current().at + duration(text))
+    while_running "after"
+    return clock.format(context.current().at + milliseconds(text))
   end
 
   --- Today's date (UTC).
   function mill.today()
+    while_running "today"
     return clock.today(context.current().at)
   end
 
   --- What made the running code run: kind ("request", "rule", "import"), id, version.
   function mill.cause()
+    while_running "cause"
     local cause = context.current().cause
     return { kind = cause.kind, id = cause.id, version = cause.version }
   end
@@ -228,9 +354,9 @@ local function services(plugin, after)
     log.log(level, "plugin", { plugin = plugin.name, text = tostring(text) })
   end
 
-  --- A setting of the plugin or of the client pack, by name.
+  --- The value of a setting: of a client pack, else the default of the plugin that declares it.
   function mill.setting(name)
-    return settings.values[name]
+    return settings.get(name)
   end
 
   mill.null = json.null -- clears a field
@@ -254,11 +380,15 @@ function api.for_plugin(plugin, source)
 
   mill.entity = declaration("entity", function(name, spec, where) registry.declare(name, spec, plugin.name, where) end)
   mill.extend = declaration("extend", function(name, spec, where) registry.extend(name, spec, plugin.name, where) end)
-  mill.lifecycle = declaration("lifecycle", function(name, spec) registry.lifecycle(name, spec, plugin.name) end)
+  mill.lifecycle = declaration("lifecycle", function(name, spec, where)
+    registry.lifecycle(name, spec, plugin.name, where)
+  end)
   mill.access = declaration("access", function(name, spec, where) policies.declare(name, spec, plugin.name, where) end)
   mill.rule = declaration("rule", function(name, spec, where) rules.declare(name, spec, plugin, where) end)
   mill.decision = declaration("decision", function(name, spec, where) decisions.declare(name, spec, plugin, source(), where) end)
-  mill.action = declaration("action", function(name, spec) actions.declare(name, spec, plugin) end)
+  mill.action = declaration("action", function(name, spec, where)
+    actions.declare(name, spec, plugin, where)
+  end)
   mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
   mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)
 

@@ -12,7 +12,20 @@ local store = require "core.store"
 
 local assignments = {}
 
+-- So many candidates are written down, each as [inner id of the position, how many it has taken].
 local MAX_FIGURES = 50
+
+--- The kind and the code of a selector, or nil when it is none.
+---@param selector string
+---@return string|nil kind
+---@return string|nil code
+function assignments.parse(selector)
+  local kind, code = tostring(selector):match("^(%l+):(.+)$")
+  if kind and people_sql.seats[kind] then
+    return kind, code
+  end
+  return nil
+end
 
 --- Takes the next seat that a selector offers: of the chairs that are filled today by somebody whose role takes work,
 --- the one that has taken fewest by this selector, and of those the one whose turn was longest ago.
@@ -20,18 +33,14 @@ local MAX_FIGURES = 50
 ---@param subject table the record that is assigned
 ---@return table|nil position a record, or nil when nobody is there
 function assignments.assign(selector, subject)
-  local kind, code = tostring(selector):match("^(%l+):(.+)$")
-  local text = kind and people_sql.seats[kind]
-  if not text then
+  local kind, code = assignments.parse(selector)
+  if not kind then
     error(("mill.assign: %q is no selector; possible are unit:CODE and position:CODE"):format(tostring(selector)), 0)
   end
   local ctx = context.current()
   local today = clock.today(ctx.at)
-  local seats = store.query(text, selector, today, today, code)
-  local figures = json.array {}
-  for i = 1, math.min(#seats, MAX_FIGURES) do
-    figures[i] = { position = id.seal(seats[i][1]), taken = seats[i][2] }
-  end
+  local seats = store.query(people_sql.seats[kind], selector, today, today, code)
+  local figures = table.move(seats, 1, math.min(#seats, MAX_FIGURES), 1, json.array {})
   local position = seats[1] and seats[1][1]
   local txn, entity = context.txn(ctx), records.entity_of(subject)
   if position then
@@ -39,7 +48,7 @@ function assignments.assign(selector, subject)
   end
   store.run(people_sql.add_assignment, id.new(), ctx.at, txn, selector, position, entity and entity.name,
     entity and id.open(subject.id), json.encode { candidates = #seats, seats = figures })
-  return position and records.load(registry.get "position", position) or nil
+  return position and records.copy(records.load(registry.get "position", position)) or nil
 end
 
 return assignments

@@ -3,8 +3,10 @@
 -- One table per task (core.task gives it), so that coroutines of several requests never mix:
 --   actor     whose rights count: { user, login, positions, units, roles, … } or { system = true }
 --   cause     { kind, id, version }: what made it happen, for the change log
+--   session   the text of the session by which a request came in, or nil
 --   language  of the person who will read the answer
 --   txn, at   the id and the time (UTC milliseconds) of the unit of work
+--   decided   { name, row }: what the running rule acts on, for its log (scripts/decisions.lua)
 --   net       the records changed in this unit, in order, with their state before (scripts/rules.lua); nil: none yet
 
 local clock = require "core.clock"
@@ -30,6 +32,7 @@ function context.start(actor, cause, language)
   local ctx = task.current()
   ctx.actor, ctx.cause, ctx.language = actor, cause, language or "en"
   ctx.at = clock.now()
+  ctx.session = nil
   ctx.txn = nil
   ctx.net = nil
   return ctx

@@ -9,10 +9,13 @@ local context = require "context"
 local i18n = require "i18n"
 local json = require "core.json"
 local log = require "core.log"
+local metrics = require "core.metrics"
 local problem = require "problem"
+local raised = require "raised"
 local request = require "http.request"
 local routes = require "http.routes"
 local sessions = require "people.sessions"
+local task = require "core.task"
 
 local http = {}
 
@@ -49,10 +52,10 @@ end
 
 -- Errors of the code keep the place where they were raised; problems and store errors are tables and stay as they are.
 local function with_traceback(fault)
-  if type(fault) == "table" then
+  if problem.is(fault) or type(fault) == "table" and (fault.store or fault.busy) then
     return fault
   end
-  return debug.traceback(tostring(fault), 2)
+  return debug.traceback(raised.words(fault), 2)
 end
 
 -- A page of another site must not make this browser change something here (Fetch Metadata; DESIGN: no token to carry).
@@ -62,14 +65,15 @@ local function check_same_site(req)
     return
   end
   local origin = req.headers.origin
-  if site == nil and (origin == nil or origin == "http://" .. req.host or origin == "https://" .. req.host) then
+  if site == nil and (origin == nil or origin == "http://" .. req.host) then
     return
   end
   error(problem.new(403, "cross_site"), 0)
 end
 
--- Who asks: by bearer token or by session cookie.
-local function find_actor(req, changes)
+-- Who asks: by bearer token or by session cookie. What is no part of the API is nobody's in particular, whatever cookie
+-- the browser may still have.
+local function find_actor(req, changes, is_api)
   local authorization = req.headers.authorization
   if authorization then
     local token = authorization:match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(%S+)$")
@@ -81,9 +85,10 @@ local function find_actor(req, changes)
     return nil
   end
   local found = actor.by_secret("session", secret)
-  if not found then
+  context.current().session = secret
+  if not found and is_api then
     error(problem.new(401, "bad_token"), 0)
-  elseif changes then
+  elseif found and changes then
     check_same_site(req)
   end
   return found
@@ -102,8 +107,12 @@ end
 local function enter(req, ctx, given_actor)
   local route, arguments, methods, is_api = find_route(req)
   local changes = not (route and route.reads)
+  if route then
+    route.number = route.number or metrics.route(route.method .. " " .. route.pattern)
+    task.route(route.number)
+  end
   if not (route and route.open) then
-    ctx.actor = given_actor or find_actor(req, changes)
+    ctx.actor = given_actor or find_actor(req, changes, is_api)
     if not ctx.actor and is_api then
       error(problem.new(401, "unauthorized", { headers = { ["www-authenticate"] = "Bearer" } }), 0)
     end
@@ -146,8 +155,14 @@ local function write(req, ctx, prepared, given_actor)
   return route.run(req, arguments, prepared)
 end
 
+-- What is answered is for the one who asked, as things stand now (RFC 9111 section 5.2.2.5); pages say otherwise.
 local function answer(req, ctx, ok, result)
-  return ok and result or http.answer_fault(req, result, ctx)
+  result = ok and result or http.answer_fault(req, result, ctx)
+  local headers = result.headers
+  if headers and not headers["cache-control"] then
+    headers["cache-control"], headers["x-content-type-options"] = "no-store", "nosniff"
+  end
+  return result
 end
 
 --- On a worker: the answer of a read, or `{ lane = true, prepared = … }`.

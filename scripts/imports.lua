@@ -8,10 +8,12 @@ local context = require "context"
 local csv = require "core.csv"
 local i18n = require "i18n"
 local json = require "core.json"
+local maps = require "maps"
 local mistake = require "mistake"
 local passwords = require "people.passwords"
 local problem = require "problem"
 local query = require "entities.query"
+local raised_words = require("raised").words
 local records = require "entities.records"
 local registry = require "entities.registry"
 local rules = require "rules"
@@ -54,13 +56,19 @@ local function fault(field, code, values)
   problem.raise(422, { problem.fault(field, code, values) })
 end
 
-local function find(entity, key, field)
-  local conditions, words = {}, {}
-  for name, value in pairs(key) do
+local function conditions_of(key)
+  local conditions = {}
+  for name, value in maps.sorted(key) do
     conditions[#conditions + 1] = { field = name, operator = "eq", text = tostring(value) }
-    words[#words + 1] = name .. " " .. tostring(value)
   end
-  table.sort(words)
+  return conditions
+end
+
+local function find(entity, key, field)
+  local conditions, words = conditions_of(key), {}
+  for i, condition in ipairs(conditions) do
+    words[i] = condition.field .. " " .. condition.text
+  end
   local found = query.records(entity, conditions, nil, 2)
   if #found > 1 then
     fault(field, "import.twice", { entity = entity.label, key = table.concat(words, ", ") })
@@ -75,7 +83,7 @@ end
 -- Replaces `mill.ref`s by ids. Found references are remembered for the slice.
 local function resolve(values, known)
   local resolved = {}
-  for name, value in pairs(values) do
+  for name, value in maps.sorted(values) do
     if type(value) == "table" and value.ref then
       local token = value.ref .. json.encode(value.key)
       if not known[token] then
@@ -90,11 +98,21 @@ local function resolve(values, known)
   return resolved
 end
 
+-- Whom a row names may have been archived: then it is neither changed nor made once more.
+local function check_archived(entity, key)
+  local conditions = conditions_of(key)
+  conditions[#conditions + 1] = { field = "archived_at", operator = "null", text = "false" }
+  if #query.records(entity, conditions, nil, 1) > 0 then
+    fault(conditions[1].field, "detail.archived")
+  end
+end
+
 local function put(given, known)
   local entity = entity_named(given.entity)
   local set, key = resolve(given.set, known), resolve(given.key, known)
   local existing = find(entity, key, nil)
   if not existing then
+    check_archived(entity, key)
     for name, value in pairs(key) do
       set[name] = set[name] == nil and value or set[name]
     end
@@ -133,7 +151,7 @@ local function faults_of(raised)
   elseif type(raised) == "table" and raised.store and raised.code ~= "invalid" then
     error(raised, 0)
   else
-    list[1] = { message = i18n.text("import.mapping", { message = tostring(raised) }) }
+    list[1] = { message = i18n.text("import.mapping", { message = raised_words(raised) }) }
   end
   return list
 end
@@ -168,14 +186,26 @@ end
 local Run = {}
 Run.__index = Run
 
+-- Ends the run before its first row.
+local function cannot(path, language, code, values)
+  mistake("%s: %s", path, i18n.say(i18n.text(code, values), language))
+end
+
 local function start_run(mapping, path, rejects, language)
+  if path == rejects then
+    cannot(path, language, "import.same_file")
+  end
   local reader, why = csv.open(path)
   if not reader then
     mistake("%s: %s", path, why)
   end
+  local removed, fault_of_file = csv.remove(rejects) -- of the run before
+  if not removed then
+    mistake("%s", fault_of_file)
+  end
   local header = reader:next()
   if not header then
-    mistake("%s: the file is empty", path)
+    cannot(path, language, "import.empty")
   end
   local at = {}
   for i, name in ipairs(header) do
@@ -183,11 +213,12 @@ local function start_run(mapping, path, rejects, language)
   end
   for _, column in ipairs(mapping.columns) do
     if not at[column] then
-      mistake("%s: %s", path, i18n.say(i18n.text("import.column", { name = column, known = table.concat(header, ", ") }), language))
+      cannot(path, language, "import.column", { name = column, known = table.concat(header, ", ") })
     end
   end
   return setmetatable({
-    mapping = mapping, reader = reader, header = header, rejects_path = rejects, language = language, waiting = {}, originals = {},
+    mapping = mapping, reader = reader, header = header, rejects_path = rejects,
+    language = language, waiting = {},
     rows = 0, refused = 0, created = 0, changed = 0, unchanged = 0, notes = {}, reasons = {}, hashes = {},
   }, Run)
 end
@@ -237,7 +268,8 @@ end
 function Run:refuse(line, cells, faults)
   self.refused = self.refused + 1
   if not self.rejects then
-    self.rejects = csv.writer(self.rejects_path)
+    local writer, why = csv.writer(self.rejects_path)
+    self.rejects = writer or mistake("%s", why)
     local header = table.move(self.header, 1, #self.header, 4, { "line", "column", "reason" })
     self.rejects:row(header)
   end
@@ -249,50 +281,53 @@ function Run:refuse(line, cells, faults)
   end
 end
 
-function Run:flush()
-  if #self.waiting == 0 then
-    return
+function Run:count(counts, notes)
+  self.created = self.created + counts.created
+  self.changed = self.changed + counts.changed
+  self.unchanged = self.unchanged + counts.unchanged
+  for _, code in ipairs(notes) do
+    self.notes[code] = (self.notes[code] or 0) + 1
   end
-  local payload = json.encode { mapping = self.mapping.name, rows = json.array(self.waiting) }
-  for i, result in ipairs(json.decode(task.lane("import.slice", payload))) do
+end
+
+-- Rows that the mapping refused wait with the others, so that the rejects stand in the order of the
+-- file.
+function Run:flush()
+  local rows = json.array {}
+  for _, row in ipairs(self.waiting) do
+    rows[#rows + 1] = row.records and { line = row.line, records = row.records } or nil
+  end
+  local results = #rows > 0 and json.decode(task.lane("import.slice", json.encode {
+    mapping = self.mapping.name, rows = rows,
+  })) or {}
+  local at = 0
+  for _, row in ipairs(self.waiting) do
+    local result = row
+    if row.records then
+      at = at + 1
+      result = results[at]
+    end
     if result.faults then
-      self:refuse(result.line, self.originals[i].cells, result.faults)
+      self:refuse(row.line, row.cells, result.faults)
     else
-      self.created = self.created + result.counts.created
-      self.changed = self.changed + result.counts.changed
-      self.unchanged = self.unchanged + result.counts.unchanged
-      for _, code in ipairs(self.originals[i].notes) do
-        self.notes[code] = (self.notes[code] or 0) + 1
-      end
+      self:count(result.counts, row.notes)
     end
   end
-  self.waiting, self.originals = {}, {}
+  self.waiting = {}
 end
 
 function Run:take(cells, line)
   self.rows = self.rows + 1
   local ok, list, notes = pcall(mapped, self, cells)
-  if not ok then
-    self:refuse(line, cells, faults_of(list))
-    return
+  local row = { line = line, cells = cells }
+  if ok then
+    row.records, row.notes = list, notes
+  else
+    row.faults = faults_of(list)
   end
-  self.waiting[#self.waiting + 1] = { line = line, records = list }
-  self.originals[#self.originals + 1] = { cells = cells, notes = notes }
+  self.waiting[#self.waiting + 1] = row
   if #self.waiting >= SLICE then
     self:flush()
-  end
-end
-
-local function sorted_pairs(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  local i = 0
-  return function()
-    i = i + 1
-    return keys[i], map[keys[i]]
   end
 end
 
@@ -301,11 +336,11 @@ function Run:report()
     mapping = self.mapping.name, rows = self.rows, created = self.created, changed = self.changed, unchanged = self.unchanged,
     refused = self.refused, rejects = self.rejects and self.rejects_path or nil, notes = json.array {}, reasons = json.array {},
   }
-  for code, count in sorted_pairs(self.notes) do
+  for code, count in maps.sorted(self.notes) do
     local words = self.mapping.notes[code]
     report.notes[#report.notes + 1] = { code = code, count = count, text = words and i18n.say(words, self.language) or code }
   end
-  for reason, count in sorted_pairs(self.reasons) do
+  for reason, count in maps.sorted(self.reasons) do
     report.reasons[#report.reasons + 1] = { count = count, text = reason }
   end
   return report
@@ -322,10 +357,11 @@ function imports.run(name, path, rejects, language, progress)
   local mapping = imports.by_name[name]
   if not mapping then
     local names = {}
-    for known in sorted_pairs(imports.by_name) do
+    for known in maps.sorted(imports.by_name) do
       names[#names + 1] = known
     end
-    mistake("there is no mapping %s; there are %s", tostring(name), table.concat(names, ", "))
+    local values = { name = name, known = table.concat(names, ", ") }
+    mistake("%s", i18n.say(i18n.text("import.no_mapping", values), language))
   end
   local run = start_run(mapping, path, rejects, language)
   while true do
@@ -348,18 +384,22 @@ end
 
 --- The report in words.
 ---@param report table
+---@param language string
 ---@return string
-function imports.words(report)
-  local lines = { ("%s: %d rows; records %d created, %d changed, %d unchanged; %d rows refused"):format(
-    report.mapping, report.rows, report.created, report.changed, report.unchanged, report.refused) }
+function imports.words(report, language)
+  local function say(code, values)
+    return i18n.say(i18n.text(code, values), language)
+  end
+  local lines = { say("import.summary", report) }
   for _, note in ipairs(report.notes) do
     lines[#lines + 1] = ("  %6d  %s"):format(note.count, note.text)
   end
   for _, reason in ipairs(report.reasons) do
-    lines[#lines + 1] = ("  %6d  refused: %s"):format(reason.count, reason.text)
+    local words = say("import.refused", { reason = reason.text })
+    lines[#lines + 1] = ("  %6d  %s"):format(reason.count, words)
   end
   if report.rejects then
-    lines[#lines + 1] = "  refused rows: " .. report.rejects
+    lines[#lines + 1] = "  " .. say("import.rejects", { path = report.rejects })
   end
   return table.concat(lines, "\n")
 end

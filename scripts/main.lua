@@ -10,6 +10,8 @@ local http = require "http"
 local i18n = require "i18n"
 local imports = require "imports"
 local json = require "core.json"
+local log = require "core.log"
+local people_sql = require "sql.people"
 local plugins = require "plugins"
 local policies = require "access.policies"
 local registry = require "entities.registry"
@@ -18,6 +20,7 @@ local rules = require "rules"
 local schema = require "entities.schema"
 local seeds = require "seeds"
 local sign_in_links = require "people.sign_in_links"
+local store = require "core.store"
 local task = require "core.task"
 local tokens = require "people.tokens"
 local testing = require "testing"
@@ -31,9 +34,22 @@ policies.finish(actions.exists)
 routes.finish()
 api.close()
 
+-- Roles are records, so that a grant may name one that is yet to come: a warning, once there are roles at all.
+local function warn_of_unknown_roles()
+  local roles = {}
+  for _, row in ipairs(seeds.all_in() and store.query(people_sql.roles) or {}) do
+    roles[row[1]] = true
+  end
+  for _, grant in ipairs(next(roles) and policies.of_unknown_roles(roles) or {}) do
+    log.log("warn", "access", { declared = tostring(grant.declared), text = ("no role %s exists yet"):format(grant.role) })
+  end
+end
+
 local bulk = {
   ["schema.apply"] = function()
-    return tostring(schema.apply())
+    local steps = schema.apply()
+    warn_of_unknown_roles()
+    return tostring(steps)
   end,
   ["import.slice"] = imports.slice,
   ["seed.done"] = seeds.done,
@@ -44,27 +60,36 @@ local bulk = {
 
 local commands = {}
 
---- Imports a file: `{ mapping, file, rejects, json, language }`.
+--- Imports a file: `{ mapping, file, rejects, json, language }`. The answer is how many rows were
+--- refused, and from the second line on what is to be printed.
 function commands.import(arguments, emit)
-  local report = imports.run(arguments.mapping, arguments.file, arguments.rejects, arguments.language or "en", function(rows)
-    emit(("%d rows"):format(rows))
-  end)
-  return arguments.json and json.encode(report) or imports.words(report)
+  local language = arguments.language
+  local function progress(rows)
+    emit(i18n.say(i18n.text("import.progress", { rows = rows }), language))
+  end
+  local mapping, file, rejects = arguments.mapping, arguments.file, arguments.rejects
+  local report = imports.run(mapping, file, rejects, language, progress)
+  local shown = arguments.json and json.encode(report) or imports.words(report, language)
+  return ("%d\n%s"):format(report.refused, shown)
 end
 
---- The last step of a start: `{ root, rejects, address }`. Brings in the seeds of the client packs and, where nobody
---- could sign in otherwise, tells a link for the first administrator. `address` is empty when nothing is served.
+--- The last step of a start: `{ root, rejects, address, language }`. Brings in the seeds of
+--- the client packs and, where nobody could sign in otherwise, tells a link for the first administrator.
+--- `address` is empty when nothing is served.
 function commands.start(arguments, emit)
-  local reports = seeds.run(arguments.root, arguments.rejects, emit)
+  local reports = seeds.run(arguments.root, arguments.rejects, arguments.language, emit)
+  if #reports > 0 and arguments.address ~= "" then
+    warn_of_unknown_roles()
+  end
   if arguments.address ~= "" and sign_in_links.nobody_can_sign_in() then
-    emit("Nobody has a password yet. The first administrator signs in here, once, within 24 hours:\n  "
+    emit(i18n.say(i18n.text "start.first_link", arguments.language) .. "\n  "
       .. sign_in_links.first(arguments.address, task.lane))
   end
   return tostring(#reports)
 end
 
---- What there is: routes, whether a pack brings logins with a known password (or, with `{ data = true }`, has brought
---- them to the store before), and what it says at the start.
+--- What there is: routes, whether a pack brings logins with a known password (or, with `data = true`, has brought them to
+--- the store before), and what is said at the start: `{ language, data }`.
 function commands.describe(arguments)
   local list, demo_logins, welcome = json.array {}, arguments.data and seeds.has_demo_logins() or false, nil
   for i, route in ipairs(routes.list) do
@@ -72,9 +97,12 @@ function commands.describe(arguments)
   end
   for _, plugin in ipairs(plugins.list) do
     demo_logins = demo_logins or plugin.demo_logins or false
-    welcome = plugin.welcome and i18n.say(plugin.welcome, "en") or welcome
+    welcome = plugin.welcome and i18n.say(plugin.welcome, arguments.language) or welcome
   end
-  return json.encode { routes = list, demo_logins = demo_logins, welcome = welcome }
+  local serves = i18n.say(i18n.text "start.serves", arguments.language)
+  return json.encode {
+    routes = list, demo_logins = demo_logins, serves = serves, welcome = welcome,
+  }
 end
 
 --- Makes an access token: `{ login, name }`. The answer is the token's text.

@@ -2,6 +2,7 @@
 
 local api = require "api"
 local generation = require "core.generation"
+local maps = require "maps"
 local sandbox = require "core.sandbox"
 local settings = require "settings"
 
@@ -9,22 +10,45 @@ local plugins = { list = {}, by_name = {} }
 
 local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua", "pages.lua", "access.lua", "import/" }
 
-local manifest_keys = { name = true, version = true, api = true, title = true, needs = true }
--- What only the manifest of a client pack may say.
-local pack_keys = { settings = true, demo_logins = true, seed = true, welcome = true }
+local manifest_keys = {
+  name = true, version = true, api = true, title = true, needs = true, settings = true, permissions = true,
+}
+-- What a plugin may ask for beyond the rest: acting as somebody else than the caller.
+local known_permissions = { elevate = true }
 
--- The Lua that a plugin may use besides `mill`. Each gets copies, so that none can change another's.
+-- What only the manifest of a client pack may say.
+local pack_keys = { demo_logins = true, seed = true, welcome = true }
+
+rawset(string, "dump", nil) -- methods of texts would give it to plugins
+
+local function read_only(what, values)
+  return setmetatable({}, {
+    __index = values, __metatable = false,
+    __newindex = function()
+      error(what .. " cannot be changed", 2)
+    end,
+    __pairs = function()
+      return function(_, name)
+        return next(values, name)
+      end
+    end,
+  })
+end
+
+-- The Lua that a plugin may use besides `mill`. Nobody can change it, so that nobody keeps anything in it.
 local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
-    tonumber = tonumber, tostring = tostring, type = type, string = {}, table = {}, math = {}, utf8 = {},
+    tonumber = tonumber, tostring = tostring, type = type,
   }
   for _, library in ipairs { "string", "table", "math", "utf8" } do
+    local functions = {}
     for name, value in pairs(_G[library]) do
-      env[library][name] = value
+      functions[name] = value
     end
+    functions.randomseed = nil -- chance is one for all
+    env[library] = read_only(library, functions)
   end
-  env.string.dump = nil
   return env
 end
 
@@ -67,6 +91,23 @@ local function check_keys(manifest, path, is_pack)
   end
 end
 
+local function check_permissions(manifest, path)
+  if type(manifest.permissions or {}) ~= "table" then
+    error(path .. ": permissions is a list, such as { \"elevate\" }", 0)
+  end
+  for _, permission in ipairs(manifest.permissions or {}) do
+    if not known_permissions[permission] then
+      local names = {}
+      for name in pairs(known_permissions) do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      error(("%s: there is no permission %s; there are: %s"):format(path, tostring(permission), table.concat(names, ", ")), 0)
+    end
+    manifest.elevates = manifest.elevates or permission == "elevate"
+  end
+end
+
 local function read_manifest(path, folder, is_pack)
   local manifest = run_file(path, environment {})
   if type(manifest) ~= "table" then
@@ -81,6 +122,7 @@ local function read_manifest(path, folder, is_pack)
   elseif type(manifest.version) ~= "string" or not manifest.version:find("^%d+%.%d+%.%d+$") then
     error(("%s: version must be such as \"1.2.0\", not %s"):format(path, tostring(manifest.version)), 0)
   end
+  check_permissions(manifest, path)
   manifest.folder, manifest.path = folder, path
   return manifest
 end
@@ -102,13 +144,11 @@ end
 
 -- `plugins_found` is a list that also has its plugins by name.
 local function nearest(name, plugins_found)
-  for _, plugin in ipairs(plugins_found) do
-    local other = plugin.name
-    if other:sub(1, 3) == name:sub(1, 3) or other:sub(-3) == name:sub(-3) then
-      return ("; did you mean %s?"):format(other)
-    end
+  local names = {}
+  for i, plugin in ipairs(plugins_found) do
+    names[i] = plugin.name
   end
-  return ""
+  return settings.nearest(name, names)
 end
 
 -- Depth first over the needs; a cycle is named link by link.
@@ -184,6 +224,22 @@ local function find(folder, manifest, is_pack)
   return read_manifest(path, folder, is_pack)
 end
 
+-- Plugins declare settings; packs set them, and declare further ones of their own. Of several packs
+-- the last prevails.
+local function take_settings(found)
+  for _, plugin in ipairs(found) do
+    local given = plugin.settings or {}
+    if type(given) ~= "table" then
+      error(plugin.path .. ": settings is a table by name", 0)
+    end
+    for name, value in maps.sorted(given) do
+      local declares = not plugin.is_pack or type(value) == "table"
+      local take = declares and settings.declare or settings.set
+      take(name, value, plugin.path)
+    end
+  end
+end
+
 --- Loads what the server's settings name: plugins, then client packs.
 function plugins.load()
   local found = {}
@@ -201,10 +257,8 @@ function plugins.load()
     local pack = find("config/clients/" .. name, "pack.lua", true)
     pack.is_pack = true
     add(pack)
-    for key, value in pairs(pack.settings or {}) do
-      settings.values[key] = value
-    end
   end
+  take_settings(found)
   plugins.list, plugins.by_name = sort_by_needs(found), found
   for _, pass in ipairs { false, true } do
     for _, plugin in ipairs(plugins.list) do

@@ -44,6 +44,29 @@ function problem.fault(field, code, values)
   return { field = field, code = code:match("[^.]+$"), message = i18n.text(code, values) }
 end
 
+-- So many unknown names of one body are told.
+local MOST_UNKNOWN = 20
+
+--- Adds the faults of names that an entity does not have. What it has is told once, and of many
+--- names there is one fault that counts the rest.
+---@param faults table[]
+---@param entity string
+---@param names string[]
+---@param known string the names that are possible
+function problem.unknown_names(faults, entity, names, known)
+  table.sort(names)
+  for i = 1, math.min(#names, MOST_UNKNOWN) do
+    faults[#faults + 1] = problem.fault(
+      names[i], i == 1 and "field.unknown" or "field.also.unknown", {
+      entity = entity, field = names[i], known = known,
+    })
+  end
+  if #names > MOST_UNKNOWN then
+    faults[#faults + 1] = problem.fault(
+      nil, "field.rest.unknown", { entity = entity, count = #names - MOST_UNKNOWN })
+  end
+end
+
 --- Raises a problem that lists faults.
 ---@param status integer 400 for the query, 422 for the body
 ---@param faults table[]
@@ -57,11 +80,11 @@ end
 function problem.from_plugin(spec)
   local status = spec.status or 422
   if math.type(status) ~= "integer" or status < 400 or status > 499 then
-    error("mill.problem: status must be a whole number from 400 to 499", 3)
+    error("mill.problem: status must be a whole number from 400 to 499", 2)
   end
   local message = spec.message or spec.title
   if type(message) ~= "table" or not message.en or not message.zh then
-    error("mill.problem: message needs both languages, { en = …, zh = … }", 3)
+    error("mill.problem: message needs both languages, { en = …, zh = … }", 2)
   end
   local self = problem.new(status, status == 403 and "forbidden" or status == 409 and "conflict" or "invalid")
   self.of_plugin = true

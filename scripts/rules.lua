@@ -6,9 +6,11 @@
 -- reactions change is settled in the same way until nothing is left to do.
 
 local context = require "context"
+local decisions = require "decisions"
 local log = require "core.log"
 local net = require "entities.net"
 local problem = require "problem"
+local raised = require "raised"
 local records = require "entities.records"
 local registry = require "entities.registry"
 local store = require "core.store"
@@ -17,11 +19,12 @@ local rules = { list = {}, by_name = {}, invariants = {}, reactions = {} }
 
 local events = { created = true, changed = true, archived = true }
 
-local rule_keys = { title = true, on = true, run = true, invariant = true }
+local rule_keys = { title = true, on = true, run = true, uses = true, invariant = true }
 
 --- Declares a rule.
 ---@param name string
----@param spec table `title`, `on` (an event, ENTITY.created, .changed or .archived, or several), `run(record, before)`, `invariant`
+---@param spec table `title`, `on` (an event, ENTITY.created, .changed or .archived, or several),
+--- `run(record, before)`, `uses` (names of decisions), `invariant`
 ---@param plugin table { name, version }
 ---@param where string file and line of the declaration
 function rules.declare(name, spec, plugin, where)
@@ -38,7 +41,11 @@ function rules.declare(name, spec, plugin, where)
   elseif type(spec.title) ~= "table" or not spec.title.en or not spec.title.zh then
     error(("rule %s needs title in both languages"):format(name), 0)
   end
-  local rule = { name = name, title = spec.title, run = spec.run, plugin = plugin, where = where, invariant = spec.invariant, events = {} }
+  local rule = { name = name, title = spec.title, run = spec.run, plugin = plugin, where = where,
+    invariant = spec.invariant, events = {}, uses = {} }
+  for _, decision in ipairs(type(spec.uses) == "table" and spec.uses or { spec.uses }) do
+    rule.uses[tostring(decision)] = true
+  end
   for _, event in ipairs(type(spec.on) == "table" and spec.on or { spec.on }) do
     local entity, kind = tostring(event):match("^([%l%d_]+)%.(%l+)$")
     if not entity or not events[kind] then
@@ -53,6 +60,27 @@ function rules.declare(name, spec, plugin, where)
   rules.list[#rules.list + 1] = rule
 end
 
+local function check_uses(rule)
+  for name in pairs(rule.uses) do
+    if not decisions.by_name[name] then
+      error(("%s: rule %s uses the decision %s, which does not exist"):format(
+        rule.where, rule.name, name), 0)
+    end
+  end
+end
+
+--- Raises an error when a rule runs that does not say that it uses the decision: one that is
+--- missing is to be found when the rules are loaded, and not by the first record.
+---@param decision string
+function rules.check_use(decision)
+  local cause = context.current().cause
+  local rule = cause.kind == "rule" and rules.by_name[cause.id]
+  if rule and not rule.uses[decision] then
+    error(("rule %s (%s): it decides by %s; say uses = { %q }"):format(
+      rule.name, rule.where, decision, decision), 0)
+  end
+end
+
 --- Sorts the rules by entity and event when all are loaded.
 function rules.finish()
   for _, rule in ipairs(rules.list) do
@@ -60,6 +88,7 @@ function rules.finish()
       if not registry.get(event.entity) then
         error(("rule %s (%s): there is no entity %s"):format(rule.name, rule.where, event.entity), 0)
       end
+      check_uses(rule)
       local index = rule.invariant and rules.invariants or rules.reactions
       local key = event.entity .. "." .. event.kind
       index[key] = index[key] or {}
@@ -82,8 +111,8 @@ end
 -- Each run gets the record for itself: what it does to the table, the next does not see.
 local function run_as_system(rule, change)
   local cause = { kind = "rule", id = rule.name, version = rule.plugin.version }
-  local before = change.before and records.copy(change.entity, change.before)
-  return pcall(context.as, context.system, cause, rule.run, records.copy(change.entity, change.after), before)
+  local before = change.before and records.copy(change.before)
+  return pcall(context.as, context.system, cause, rule.run, records.copy(change.after), before)
 end
 
 -- What an invariant tells the caller is what its author wrote. Whatever else it met while it ran as the system is for the
@@ -95,7 +124,7 @@ local function refuse(rule, fault)
   elseif type(fault) == "table" and fault.store then
     error(fault, 0)
   end
-  error(("rule %s (%s): %s"):format(rule.name, rule.where, tostring(fault)), 0)
+  error(("rule %s (%s): %s"):format(rule.name, rule.where, raised.words(fault)), 0)
 end
 
 local function hold_invariants()
@@ -115,14 +144,17 @@ local function hold_invariants()
 end
 
 local function log_failure(rule, change, fault)
+  local decided = context.current().decided
   log.log("error", "rule", {
+    decision = decided and decided.name, row = decided and decided.row,
     rule = rule.name, plugin = rule.plugin.name, declared = rule.where, record = change.entity.name .. "/" .. change.after.id,
-    text = tostring(fault), outcome = "undone",
+    text = raised.words(fault), outcome = "undone",
   })
 end
 
 local function react(rule, change)
   local mark = net.mark()
+  context.current().decided = nil
   store.mark()
   local ok, fault = run_as_system(rule, change)
   if ok then

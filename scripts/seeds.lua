@@ -19,9 +19,10 @@ end
 --- Imports the seeds of packs that have none yet. Returns the reports.
 ---@param root string the folder that holds config/
 ---@param rejects string the folder for rejects files
+---@param language string of the reports
 ---@param tell fun(text: string)
 ---@return table[]
-function seeds.run(root, rejects, tell)
+function seeds.run(root, rejects, language, tell)
   local reports = {}
   for _, pack in ipairs(plugins.list) do
     if pack.seed and #store.query(schema_sql.tenant_value, mark_of(pack)) == 0 then
@@ -30,14 +31,26 @@ function seeds.run(root, rejects, tell)
       end
       for _, seed in ipairs(pack.seed) do
         local path = ("%s/%s/%s"):format(root, pack.folder, seed[2])
-        local report = imports.run(seed[1], path, ("%s/%s.rejects.csv"):format(rejects, seed[1]), "en")
+        local refused = ("%s/%s.rejects.csv"):format(rejects, seed[1])
+        local report = imports.run(seed[1], path, refused, language)
         reports[#reports + 1] = report
-        tell(imports.words(report))
+        tell(imports.words(report, language))
       end
       task.lane("seed.done", mark_of(pack))
     end
   end
   return reports
+end
+
+--- Whether every pack's seeds are in.
+---@return boolean
+function seeds.all_in()
+  for _, pack in ipairs(plugins.list) do
+    if pack.seed and #store.query(schema_sql.tenant_value, mark_of(pack)) == 0 then
+      return false
+    end
+  end
+  return true
 end
 
 --- Whether the data has logins with a known password, also of a pack that is loaded no more.

@@ -6,8 +6,10 @@ local context = require "context"
 local generation = require "core.generation"
 local http = require "http"
 local json = require "core.json"
+local mistake = require "mistake"
 local plugins = require "plugins"
 local problem = require "problem"
+local raised_words = require("raised").words
 local store = require "core.store"
 local task = require "core.task"
 
@@ -41,10 +43,27 @@ local function equal(a, b)
   return true
 end
 
---- The value must equal `wanted`; tables are compared by content.
+-- The last answer of `request` that refused something.
+local refusal
+
+-- What a status that was not expected had to say.
+local function why(status)
+  local body = refusal and refusal.status == status and refusal.body
+  if type(body) ~= "table" or not body.title then
+    return ""
+  end
+  local words = { body.title, body.detail }
+  for _, fault in ipairs(body.errors or {}) do
+    words[#words + 1] = (fault.field and fault.field .. ": " or "") .. tostring(fault.message)
+  end
+  return ": " .. table.concat(words, "; ")
+end
+
+--- The value must equal `wanted`; tables are compared by content. A status that it is not is told
+--- with its problem.
 function Expectation:is(wanted)
   if not equal(self.value, wanted) then
-    fail(("expected %s, got %s"):format(show(wanted), show(self.value)))
+    fail(("expected %s, got %s%s"):format(show(wanted), show(self.value), why(self.value)))
   end
 end
 
@@ -115,6 +134,7 @@ local function request(login, method, target, body, headers)
   if answer.body ~= "" and (answer.headers["content-type"] or ""):find("json") then
     answer.text, answer.body = answer.body, json.decode(answer.body)
   end
+  refusal = answer.status >= 400 and answer or nil
   return answer
 end
 
@@ -137,6 +157,7 @@ end
 
 local function run_test(one)
   context.start(context.system, { kind = "test", id = one.name })
+  refusal = nil
   store.mark()
   local ok, raised = xpcall(one.run, function(fault)
     return type(fault) == "string" and debug.traceback(fault, 2) or fault
@@ -145,7 +166,8 @@ local function run_test(one)
   if ok then
     return { name = one.name }
   end
-  local words = type(raised) == "table" and raised.failed and ("%s: %s"):format(raised.where or "?", raised.text) or tostring(raised)
+  local words = type(raised) == "table" and raised.failed
+    and ("%s: %s"):format(raised.where or "?", raised.text) or raised_words(raised)
   return { name = one.name, failure = words }
 end
 
@@ -167,10 +189,11 @@ end
 ---@param emit fun(text: string) a line for each test
 ---@return integer passed, integer failed
 function testing.run(filter, emit)
-  local passed, failed = 0, 0
+  local passed, failed, files = 0, 0, 0
   for _, folder in ipairs { "tests/", "plugins/", "config/" } do
     for _, path in ipairs(generation.files(folder)) do
       if path:find("_test%.lua$") and path:find(filter or "", 1, true) then
+        files = files + 1
         local ok, answer = pcall(task.lane, "test.file", path)
         for _, result in ipairs(ok and json.decode(answer) or { { name = path, failure = tostring(answer) } }) do
           passed, failed = passed + (result.failure and 0 or 1), failed + (result.failure and 1 or 0)
@@ -178,6 +201,10 @@ function testing.run(filter, emit)
         end
       end
     end
+  end
+  if files == 0 then
+    mistake("there is no file with tests whose path holds %q; they are called …_test.lua", filter
+      or "")
   end
   return passed, failed
 end

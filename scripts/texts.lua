@@ -12,21 +12,20 @@ return {
   ["problem.not_found"]      = { en = "There is no such thing here", zh = "没有找到" },
   ["problem.method"]         = { en = "This method is not possible here", zh = "此处不支持该方法" },
   ["problem.conflict"]       = { en = "This is not possible as things stand", zh = "当前状态下无法执行" },
-  ["problem.version"]        = { en = "Somebody changed the same field meanwhile", zh = "同一字段已被他人修改" },
+  ["problem.version"]        = { en = "Somebody changed it meanwhile", zh = "内容已被他人修改" },
   ["problem.invalid"]        = { en = "Some values are not right", zh = "部分内容不正确" },
   ["problem.media_type"]     = { en = "The body must be JSON", zh = "请求正文必须是 JSON" },
   ["problem.many_attempts"]  = { en = "Too many wrong passwords; try again in a minute", zh = "密码错误次数过多，请一分钟后重试" },
   ["problem.busy"]           = { en = "The server is busy; try again soon", zh = "服务器繁忙，请稍后重试" },
   ["problem.failed"]         = { en = "Something went wrong in the server", zh = "服务器内部出错" },
-  ["problem.no_answer"]      = { en = "No request can be answered with this", zh = "无法应答" },
 
   -- details
   ["detail.reference"]       = { en = "Tell your administrator this reference: {reference}", zh = "请将此编号告知管理员：{reference}" },
   ["detail.limit_groups"]    = { en = "the summary has more than {max} groups; filter it", zh = "汇总超过 {max} 组，请加筛选条件" },
   ["detail.move"]            = { en = "{move} is possible from {from}, not from {state}", zh = "{move} 只能在 {from} 状态执行，当前为 {state}" },
   ["detail.no_state"]        = { en = "no state", zh = "无状态" },
+  ["detail.version"]         = { en = "it is now at version {version}; read it again", zh = "当前版本为 {version}，请重新读取" },
   ["detail.archived"]        = { en = "the record is archived", zh = "记录已归档" },
-  ["detail.retry"]           = { en = "nothing was changed; send it again", zh = "未做任何更改，请重新发送" },
   ["detail.media_type"]      = { en = "send the header Content-Type: application/json", zh = "请发送请求头 Content-Type: application/json" },
   ["detail.methods"]         = { en = "possible here: {methods}", zh = "此处可用：{methods}" },
 
@@ -43,6 +42,8 @@ return {
 
   -- faults of a field
   ["field.unknown"]          = { en = "{entity} has no field {field}; it has {known}", zh = "{entity} 没有字段 {field}；可用字段：{known}" },
+  ["field.also.unknown"]     = { en = "{entity} has no field {field}", zh = "{entity} 没有字段 {field}" },
+  ["field.rest.unknown"]     = { en = "{entity} lacks {count} more of the fields given", zh = "另有 {count} 个字段是 {entity} 没有的" },
   ["field.required"]         = { en = "a value is needed", zh = "必填" },
   ["field.read_only"]        = { en = "this field is set by the system", zh = "该字段由系统设置" },
   ["field.state"]            = { en = "the state changes by a move: {moves}", zh = "状态只能通过动作改变：{moves}" },
@@ -53,6 +54,7 @@ return {
   ["field.min"]              = { en = "at least {min}", zh = "不能小于 {min}" },
   ["field.max"]              = { en = "at most {max}", zh = "不能大于 {max}" },
   ["field.decimal"]          = { en = "a number as text is needed, with at most {scale} digits after the point, for example \"12.50\"", zh = "需要文本形式的数字，小数最多 {scale} 位，例如 \"12.50\"" },
+  ["field.amount"]           = { en = "an amount of {currency} is needed, with at most {scale} digits after the point, for example 12.50", zh = "需要 {currency} 金额，小数最多 {scale} 位，例如 12.50" },
   ["field.overflow"]         = { en = "the number is too large", zh = "数值过大" },
   ["field.money"]            = { en = "needed is {\"amount\": \"12.50\", \"currency\": \"{currency}\"}", zh = "格式应为 {\"amount\": \"12.50\", \"currency\": \"{currency}\"}" },
   ["field.currency"]         = { en = "there is no exchange rate for {currency}; use {base}", zh = "没有 {currency} 的汇率，请使用 {base}" },
@@ -70,6 +72,7 @@ return {
 
   -- faults of a query
   ["query.unknown"]          = { en = "there is no field or option {name}; possible are {known}", zh = "没有字段或选项 {name}；可用：{known}" },
+  ["query.none"]             = { en = "there is no option {name}; none is taken here", zh = "没有选项 {name}；此处不接受任何选项" },
   ["query.operator"]         = { en = "there is no operator {operator} here; possible are {known}", zh = "不支持运算符 {operator}；可用：{known}" },
   ["query.twice"]            = { en = "{name} stands twice", zh = "{name} 重复出现" },
   ["query.encoding"]         = { en = "the percent-encoding is broken, or the text is not UTF-8", zh = "百分号编码有误，或文本不是 UTF-8" },
@@ -80,10 +83,22 @@ return {
   ["query.expand"]           = { en = "{name} is no reference; possible are {known}", zh = "{name} 不是引用字段；可用：{known}" },
   ["query.by"]               = { en = "needed is by=FIELD, with fields of this entity or of a reference (unit.parent)", zh = "需要 by=字段，可用本实体字段或引用的字段（unit.parent）" },
   ["query.sum"]              = { en = "{name} cannot be summed; possible are {known}", zh = "{name} 不能求和；可用：{known}" },
+  ["query.count"]            = { en = "needed is count alone, or count=true", zh = "只能写 count 或 count=true" },
   ["query.too_many"]         = { en = "at most {max} of them", zh = "最多 {max} 个" },
   ["query.overflow"]         = { en = "the sum is too large", zh = "合计数值过大" },
 
+  -- at the start
+  ["start.serves"]           = { en = "Tidemill serves", zh = "Tidemill 服务地址：" },
+  ["start.first_link"]       = { en = "Nobody has a password yet. The first administrator signs in here, once, within 24 hours:", zh = "尚无人设置密码。首位管理员请在 24 小时内通过此一次性链接登录：" },
+
   -- the import's report
+  ["import.summary"]         = { en = "{mapping}: {rows} rows; records {created} created, {changed} changed, {unchanged} unchanged; {refused} rows refused", zh = "{mapping}：共 {rows} 行；新建 {created} 条，更改 {changed} 条，未变 {unchanged} 条；拒绝 {refused} 行" },
+  ["import.refused"]         = { en = "refused: {reason}", zh = "拒绝：{reason}" },
+  ["import.rejects"]         = { en = "refused rows: {path}", zh = "被拒绝的行见：{path}" },
+  ["import.progress"]        = { en = "{rows} rows", zh = "已读 {rows} 行" },
+  ["import.no_mapping"]      = { en = "there is no mapping {name}; there are {known}", zh = "没有映射 {name}；现有：{known}" },
+  ["import.empty"]           = { en = "the file is empty", zh = "文件为空" },
+  ["import.same_file"]       = { en = "the refused rows cannot go to the file that is read", zh = "被拒绝的行不能写入正在读取的文件" },
   ["import.column"]          = { en = "the column {name} is missing; the file has {known}", zh = "缺少列 {name}；文件中有：{known}" },
   ["import.columns"]         = { en = "the row has {count} values, the header {expected}", zh = "该行有 {count} 个值，表头有 {expected} 列" },
   ["import.utf8"]            = { en = "the value is not UTF-8", zh = "内容不是 UTF-8 编码" },

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -71,27 +70,42 @@ static bool status_has_body(int status)
 	return status != 204 && status != 304;
 }
 
+static void put_number(struct buf *out, size_t number)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	buf_append(out, digits + at, sizeof digits - at);
+}
+
 static void put_head(struct buf *out, const struct http_exchange *exchange,
 	const struct http_answer *answer, bool closes)
 {
 	const char *words = http_status_str((enum http_status)answer->status);
-	char line[128];
 
 	buf_clear(out);
-	buf_append(out, line,
-		(size_t)snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\nDate: %s\r\n",
-			answer->status, *words == '<' ? "" : words,
-			http_server_date(exchange->server)));
+	buf_puts(out, "HTTP/1.1 ");
+	put_number(out, (size_t)answer->status);
+	buf_putc(out, ' ');
+	buf_puts(out, *words == '<' ? "" : words);
+	buf_puts(out, "\r\nDate: ");
+	buf_puts(out, http_server_date(exchange->server));
+	buf_append(out, "\r\n", 2);
 	for (unsigned i = 0; i < answer->header_count; i++) {
 		buf_puts(out, answer->headers[i].name);
 		buf_append(out, ": ", 2);
 		buf_append(out, answer->headers[i].value.data, answer->headers[i].value.len);
 		buf_append(out, "\r\n", 2);
 	}
-	if (status_has_body(answer->status))
-		buf_append(out, line,
-			(size_t)snprintf(
-				line, sizeof line, "Content-Length: %zu\r\n", answer->body.len));
+	if (status_has_body(answer->status)) {
+		buf_puts(out, "Content-Length: ");
+		put_number(out, answer->body.len);
+		buf_append(out, "\r\n", 2);
+	}
 	if (closes)
 		buf_puts(out, "Connection: close\r\n");
 	else if (exchange->is_old)

@@ -80,6 +80,8 @@ static void on_handle_closed(uv_handle_t *handle)
 		return;
 	LIST_REMOVE(connection, link);
 	server->connection_count--;
+	if (server->owner.on_connections != NULL)
+		server->owner.on_connections(server->owner.owner, -1);
 	buf_free(&connection->input);
 	free(connection);
 	if (server->accept_waits && !server->stopping)
@@ -418,6 +420,8 @@ void http_connection_accept(struct http_server *server)
 	connection->tcp.data = connection->timer.data = connection;
 	LIST_INSERT_HEAD(&server->connections, connection, link);
 	server->connection_count++;
+	if (server->owner.on_connections != NULL)
+		server->owner.on_connections(server->owner.owner, 1);
 	if (uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&connection->tcp) < 0 ||
 		server->connection_count > server->limits.connections) {
 		http_connection_close(connection);

@@ -282,6 +282,11 @@ void http_exchange_set_data(struct http_exchange *exchange, void *data)
 	exchange->data = data;
 }
 
+void http_exchange_set_mark(struct http_exchange *exchange, unsigned mark)
+{
+	exchange->request.mark = mark;
+}
+
 void *http_exchange_data(const struct http_exchange *exchange)
 {
 	return exchange->data;

@@ -45,6 +45,7 @@ struct http_request {
 	struct http_text body;
 	char client[64];  /* the peer's numeric address, without port */
 	int64_t began_ns; /* clock_mono_ns when the first byte of the head came */
+	unsigned mark;    /* the owner's: see http_exchange_set_mark */
 };
 
 /* The memory that bodies have, over all servers that share it: without a bound, clients that send
@@ -97,6 +98,8 @@ struct http_owner {
 	void (*on_done)(void *owner, const struct http_request *request, int status, size_t bytes,
 		int64_t nanoseconds);
 	void *owner;
+	/* So many connections more, or less when negative. May be NULL. */
+	void (*on_connections)(void *owner, int change);
 };
 
 /* Listens on `host`:`port` (port 0 picks one, http_server_port tells which), serves on `loop`. */
@@ -119,6 +122,8 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
 /* A place for the owner's own pointer. */
 void http_exchange_set_data(struct http_exchange *exchange, void *data);
 void *http_exchange_data(const struct http_exchange *exchange);
+/* A number of the owner's, in the request that on_done gets. */
+void http_exchange_set_mark(struct http_exchange *exchange, unsigned mark);
 
 /* Hands the answer over; the exchange and its request are gone afterwards. HEAD sends no body but
  * its length. */

@@ -20,6 +20,7 @@ int bind_http(lua_State *L);
 int bind_id(lua_State *L);
 int bind_json(lua_State *L);
 int bind_log(lua_State *L);
+int bind_metrics(lua_State *L);
 int bind_projection(lua_State *L);
 int bind_text(lua_State *L);
 

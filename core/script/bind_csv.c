@@ -117,6 +117,20 @@ static int csv_writer(lua_State *L)
 	return 2;
 }
 
+/* remove(path) -> true, also when there is no such file; or nil and what is wrong */
+static int csv_remove(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+
+	if (unlink(path) != 0 && errno != ENOENT) {
+		lua_pushnil(L);
+		lua_pushfstring(L, "cannot remove %s: %s", path, strerror(errno));
+		return 2;
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 static struct writer *writer_at(lua_State *L)
 {
 	struct writer *writer = luaL_checkudata(L, 1, writer_type);
@@ -204,6 +218,7 @@ static const luaL_Reg writer_methods[] = {
 static const luaL_Reg functions[] = {
 	{"open", csv_open},
 	{"writer", csv_writer},
+	{"remove", csv_remove},
 	{NULL, NULL},
 };
 

@@ -501,6 +501,23 @@ static int rights_new(lua_State *L)
 	return 1;
 }
 
+/* copy(record) -> another table with the same values and metatable */
+static int copy(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	lua_createtable(L, 0, 24);
+	lua_pushnil(L);
+	while (lua_next(L, 1) != 0) {
+		lua_pushvalue(L, -2);
+		lua_insert(L, -2);
+		lua_rawset(L, 2);
+	}
+	if (lua_getmetatable(L, 1))
+		lua_setmetatable(L, 2);
+	return 1;
+}
+
 int bind_projection(lua_State *L)
 {
 	luaL_newmetatable(L, rights_type);
@@ -511,8 +528,10 @@ int bind_projection(lua_State *L)
 	lua_setfield(L, -2, "rights");
 	lua_setfield(L, -2, "__index");
 	lua_pop(L, 1);
-	lua_createtable(L, 0, 1);
+	lua_createtable(L, 0, 2);
 	lua_pushcfunction(L, projection_new);
 	lua_setfield(L, -2, "new");
+	lua_pushcfunction(L, copy);
+	lua_setfield(L, -2, "copy");
 	return 1;
 }

@@ -82,17 +82,24 @@ static const char *push_packed(lua_State *L, const char *from)
 	return from;
 }
 
+/* Pushes the packed row at `at` as a list; returns where the next begins. */
+static const char *push_row(lua_State *L, const struct task *task, const char *at)
+{
+	lua_createtable(L, task->columns, 0);
+	for (int column = 1; column <= task->columns; column++) {
+		at = push_packed(L, at);
+		lua_rawseti(L, -2, column);
+	}
+	return at;
+}
+
 static int push_rows(lua_State *L, const struct task *task)
 {
 	const char *at = task->bytes.data;
 
 	lua_createtable(L, (int)task->rows, 0);
 	for (size_t row = 1; row <= task->rows; row++) {
-		lua_createtable(L, task->columns, 0);
-		for (int column = 1; column <= task->columns; column++) {
-			at = push_packed(L, at);
-			lua_rawseti(L, -2, column);
-		}
+		at = push_row(L, task, at);
 		lua_rawseti(L, -2, (lua_Integer)row);
 	}
 	lua_pushinteger(L, (lua_Integer)task->rows);
@@ -242,17 +249,19 @@ static int records(lua_State *L)
 	return task_await(L, start_query(L, 3, on_row), after_records);
 }
 
-/* Rows that become JSON as they are read. The row of the last object stays packed: a list's cursor
+/* Rows that become JSON as they are read. The one that fills a page stays packed: a list's cursor
  * is made of it. */
 static void on_object(void *data, const struct store_row *row)
 {
 	struct task *task = data;
+	struct object_writer *writer = &task->writer;
 
-	if (!object_writer_row(&task->writer, row))
+	if (!object_writer_row(writer, row))
 		return;
-	buf_clear(&task->bytes);
-	task->rows = 0;
-	on_row(task, row);
+	if (writer->single)
+		task->number = store_row_value(row, 0).integer;
+	else if (writer->written == writer->limit)
+		on_row(task, row);
 }
 
 static int push_places(lua_State *L, const struct task *task)
@@ -289,23 +298,24 @@ static int after_objects(lua_State *L, int status, lua_KContext context)
 		raise_failure(L, "store", TM_ENOMEM, "no memory for the rows");
 	lua_pushlstring(L, task->objects.data ? task->objects.data : "", task->objects.len);
 	lua_pushinteger(L, (lua_Integer)writer->written);
-	lua_pushboolean(L, writer->more);
-	push_rows(L, task);
-	lua_pop(L, 1);
-	lua_rawgeti(L, -1, 1);
-	lua_remove(L, -2);
+	if (writer->single && writer->written == 1)
+		lua_pushinteger(L, task->number);
+	else if (writer->more)
+		push_row(L, task, task->bytes.data);
+	else
+		lua_pushnil(L);
 	if (writer->places.len == 0)
-		return 4;
+		return 3;
 	push_places(L, task);
-	return 5;
+	return 4;
 }
 
-/* objects(projection, rights, limit, sql, values …) -> text, count, more, last, places
+/* objects(projection, rights, limit, sql, values …) -> text, count, last, places
  *
- * The rows as JSON objects with commas between them; how many; whether there is a row beyond the
- * limit; the row of the last object (or nil); and, where references are to be expanded, for
+ * The rows as JSON objects with commas between them; how many; the row of the last object if there
+ * is another beyond the limit; and, where references are to be expanded, for
  * each where in the text the sealed id stands, the inner id and the member's name. */
-static int objects(lua_State *L)
+static int start_objects(lua_State *L, size_t limit, bool single, int sql)
 {
 	struct task *task = task_may_wait(L, who);
 	struct object_writer *writer = &task->writer;
@@ -316,12 +326,25 @@ static int objects(lua_State *L)
 	*writer = (struct object_writer){
 		.projection = projection_at(L, 1),
 		.id_key = bind_id_key(L),
-		.limit = (size_t)luaL_checkinteger(L, 3),
+		.limit = limit,
+		.single = single,
 		.out = &task->objects,
 		.places = places,
 	};
 	writer->rights = rights_at(L, 2, writer->projection);
-	return task_await(L, start_query(L, 4, on_object), after_objects);
+	return task_await(L, start_query(L, sql, on_object), after_objects);
+}
+
+static int objects(lua_State *L)
+{
+	return start_objects(L, (size_t)luaL_checkinteger(L, 3), false, 4);
+}
+
+/* object(projection, rights, sql, values …) -> text, count, version, places: one record, whose
+ * first column is its version. */
+static int object(lua_State *L)
+{
+	return start_objects(L, 1, true, 3);
 }
 
 static int after_run(lua_State *L, int status, lua_KContext context)
@@ -490,6 +513,7 @@ int bind_store(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{"query", query},
+		{"object", object},
 		{"objects", objects},
 		{"records", records},
 		{"run", run},

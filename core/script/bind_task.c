@@ -33,6 +33,16 @@ static int kind(lua_State *L)
 	return 1;
 }
 
+/* route(number): which route the task answers, by core.metrics.route */
+static int route(lua_State *L)
+{
+	struct task *task = task_current(L);
+
+	if (task != NULL)
+		task->route = (unsigned)luaL_checkinteger(L, 1);
+	return 0;
+}
+
 static void lane_done(void *data, int rc, const char *answer, size_t len)
 {
 	struct task *task = data;
@@ -83,6 +93,7 @@ int bind_task(lua_State *L)
 		{"current", current},
 		{"kind", kind},
 		{"lane", lane},
+		{"route", route},
 		{NULL, NULL},
 	};
 

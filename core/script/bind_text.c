@@ -51,11 +51,62 @@ static int text_normalize(lua_State *L)
 	return changed(L, utf8_normalize);
 }
 
+/* How a text is kept: without white space around (one of many lines: as it is, but empty when it is
+ * nothing else), in normal form C. Pushes the text; false when one line has a control character. */
+static bool push_tidy(lua_State *L, const char *text, size_t len, bool many_lines)
+{
+	bool ascii = true;
+	const char *core = text;
+	size_t core_len = len;
+	struct buf *out;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if ((c < 0x20 || c == 0x7f) && !many_lines)
+			return false;
+		ascii = ascii && c < 0x80;
+	}
+	utf8_trim(&core, &core_len);
+	if (many_lines && core_len > 0) {
+		core = text;
+		core_len = len;
+	}
+	if (ascii) {
+		lua_pushlstring(L, core, core_len);
+		return true;
+	}
+	out = bind_buf(L);
+	if (utf8_normalize(out, core, core_len) == TM_EINVAL)
+		luaL_argerror(L, 1, "not valid UTF-8");
+	bind_push_buf(L, out);
+	buf_free(out);
+	return true;
+}
+
+/* tidy(text, many_lines) -> text, number of code points; or nil when there is a control character
+ */
+static int text_tidy(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+
+	luaL_argcheck(L, len < INT32_MAX, 1, "too long");
+	if (!push_tidy(L, text, len, lua_toboolean(L, 2))) {
+		lua_pushnil(L);
+		return 1;
+	}
+	text = lua_tolstring(L, -1, &len);
+	lua_pushinteger(L, (lua_Integer)utf8_length(text, len));
+	return 2;
+}
+
 static const luaL_Reg functions[] = {
 	{"valid", text_valid},
 	{"length", text_length},
 	{"lower", text_lower},
 	{"normalize", text_normalize},
+	{"tidy", text_tidy},
 	{NULL, NULL},
 };
 

@@ -24,14 +24,20 @@ static int push_text(lua_State *L, struct http_text text)
 	return 1;
 }
 
+enum request_field { ID, METHOD, PATH, QUERY, HOST, BODY, CLIENT, HEADERS, FIELDS };
+
+static const char *const request_fields[FIELDS] = {
+	"id", "method", "path", "query", "host", "body", "client", "headers"};
+
+/* The number of the field is found in the table that is the function's upvalue. */
 static int request_index(lua_State *L)
 {
-	enum field { ID, METHOD, PATH, QUERY, HOST, BODY, CLIENT, HEADERS };
-	static const char *const names[] = {
-		"id", "method", "path", "query", "host", "body", "client", "headers", NULL};
 	const struct http_request *request = request_at(L, request_type);
 
-	switch ((enum field)luaL_checkoption(L, 2, NULL, names)) {
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNUMBER)
+		return luaL_error(L, "a request has no %s", luaL_tolstring(L, 2, NULL));
+	switch ((enum request_field)lua_tointeger(L, -1)) {
 	case ID:
 		lua_pushstring(L, request->id);
 		return 1;
@@ -48,11 +54,20 @@ static int request_index(lua_State *L)
 	case CLIENT:
 		lua_pushstring(L, request->client);
 		return 1;
-	case HEADERS:
+	default:
 		lua_getiuservalue(L, 1, 1);
 		return 1;
 	}
-	return 0;
+}
+
+static void push_request_index(lua_State *L)
+{
+	lua_createtable(L, 0, FIELDS);
+	for (int i = 0; i < FIELDS; i++) {
+		lua_pushinteger(L, i);
+		lua_setfield(L, -2, request_fields[i]);
+	}
+	lua_pushcclosure(L, request_index, 1);
 }
 
 /* The value of a header, by its name in lower case, or nil. One that comes again is joined as RFC
@@ -78,14 +93,19 @@ static int headers_index(lua_State *L)
 	return found > 0;
 }
 
+static void push_headers_index(lua_State *L)
+{
+	lua_pushcfunction(L, headers_index);
+}
+
 static const struct http_request **push_reader(
-	lua_State *L, const char *type, lua_CFunction index, int values)
+	lua_State *L, const char *type, void (*push_index)(lua_State *L), int values)
 {
 	const struct http_request **reader = lua_newuserdatauv(L, sizeof *reader, values);
 
 	*reader = NULL;
 	if (luaL_newmetatable(L, type)) {
-		lua_pushcfunction(L, index);
+		push_index(L);
 		lua_setfield(L, -2, "__index");
 	}
 	lua_setmetatable(L, -2);
@@ -94,8 +114,8 @@ static const struct http_request **push_reader(
 
 void push_request_reader(lua_State *L, struct task *task)
 {
-	task->readers[0] = push_reader(L, request_type, request_index, 1);
-	task->readers[1] = push_reader(L, headers_type, headers_index, 0);
+	task->readers[0] = push_reader(L, request_type, push_request_index, 1);
+	task->readers[1] = push_reader(L, headers_type, push_headers_index, 0);
 	lua_setiuservalue(L, -2, 1);
 }
 

@@ -28,6 +28,7 @@ struct object_writer {
 	const unsigned char *id_key;
 	size_t limit;      /* so many objects at most; that there is one more row is only noticed */
 	size_t written;    /* objects in `out`, which have commas between them */
+	bool single;       /* one record is asked for, not a page of a list */
 	bool more, broken; /* broken: a text of the store is no UTF-8, or an instant none */
 	struct buf *out;
 	struct buf places; /* struct object_place of each reference that is to be expanded */

@@ -30,6 +30,7 @@ static const luaL_Reg modules[] = {
 	{"core.id", bind_id},
 	{"core.json", bind_json},
 	{"core.log", bind_log},
+	{"core.metrics", bind_metrics},
 	{"core.projection", bind_projection},
 	{"core.sandbox", bind_sandbox},
 	{"core.store", bind_store},

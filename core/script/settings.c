@@ -46,11 +46,11 @@ static int read_flag(lua_State *L, const char *name, bool *to, struct err *err)
 	return 0;
 }
 
-static int read_count(lua_State *L, const char *name, int *to, struct err *err)
+static int read_count(lua_State *L, const char *name, int least, int most, int *to, struct err *err)
 {
-	if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 0 || lua_tointeger(L, -1) > 256)
+	if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < least || lua_tointeger(L, -1) > most)
 		return err_set(err, TM_EINVAL,
-			"the setting %s must be a whole number from 0 to 256", name);
+			"the setting %s must be a whole number from %d to %d", name, least, most);
 	*to = (int)lua_tointeger(L, -1);
 	return 0;
 }
@@ -96,7 +96,9 @@ static int read_one(lua_State *L, const char *name, struct settings *to, struct 
 	if (strcmp(name, "tenant") == 0)
 		return read_text(L, name, &to->tenant, err);
 	if (strcmp(name, "workers") == 0)
-		return read_count(L, name, &to->workers, err);
+		return read_count(L, name, 0, 256, &to->workers, err);
+	if (strcmp(name, "wal_limit") == 0)
+		return read_count(L, name, 1, 1 << 20, &to->wal_limit, err);
 	if (strcmp(name, "demo_logins_beyond_loopback") == 0)
 		return read_flag(L, name, &to->demo_logins_beyond_loopback, err);
 	if (strcmp(name, "log_requests") == 0)
@@ -108,7 +110,7 @@ static int read_one(lua_State *L, const char *name, struct settings *to, struct 
 	return err_set(err, TM_EINVAL,
 		"there is no setting %s; there are listen, data, tenant, workers, plugins, "
 		"clients, "
-		"log_requests, demo_logins_beyond_loopback",
+		"log_requests, demo_logins_beyond_loopback, wal_limit",
 		name);
 }
 
@@ -137,6 +139,7 @@ int settings_read(struct settings *settings, const char *path, struct err *err)
 		.listen = copy("127.0.0.1:8080"),
 		.data = copy("data"),
 		.tenant = copy("main"),
+		.wal_limit = 64,
 		.log_requests = true,
 		.plugins = calloc(1, sizeof(char *)),
 		.clients = calloc(1, sizeof(char *)),

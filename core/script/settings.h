@@ -9,11 +9,12 @@
 #include <stdbool.h>
 
 struct settings {
-	char *root;   /* the folder above config/: holds scripts/ and plugins/ */
-	char *listen; /* "127.0.0.1:8080" */
-	char *data;   /* the data folder */
-	char *tenant; /* its name */
-	int workers;  /* 0: one for each core */
+	char *root;    /* the folder above config/: holds scripts/ and plugins/ */
+	char *listen;  /* "127.0.0.1:8080" */
+	char *data;    /* the data folder */
+	char *tenant;  /* its name */
+	int workers;   /* 0: one for each core */
+	int wal_limit; /* MiB of the write-ahead log beyond which the log file says so */
 	bool demo_logins_beyond_loopback;
 	bool log_requests;
 	char **plugins; /* NULL-terminated */

@@ -102,6 +102,8 @@ static void state_free(struct state *state)
 {
 	struct task *task;
 
+	if (state->host.metrics != NULL)
+		metrics_gauge_add(state->host.metrics, METRICS_LUA_BYTES, -state->counted_bytes);
 	if (state->L != NULL)
 		lua_close(state->L);
 	while ((task = state->idle) != NULL) {

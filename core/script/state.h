@@ -7,10 +7,12 @@
  *
  * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that
  * `require` finds by the names core.store, core.json, core.decimal, core.hash, core.id, core.text,
- * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task, core.attempts. */
+ * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task, core.attempts,
+ * core.http, core.metrics, core.projection. */
 #pragma once
 
 #include "base/err.h"
+#include "base/metrics.h"
 #include "net/attempts.h"
 #include "net/http_server.h"
 #include "script/generation.h"
@@ -32,7 +34,9 @@ struct state_host {
 	int (*lane_call)(void *host, const char *name, const char *payload, size_t len,
 		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
 	void *host;
-	struct attempts *attempts; /* failed sign-ins; NULL where nobody signs in */
+	struct attempts *attempts;
+	struct metrics *metrics;
+	/* NULL: nothing is counted */ /* failed sign-ins; NULL where nobody signs in */
 };
 
 /* Loads scripts/main.lua of `gen`, which loads everything else, in at most five seconds of the
@@ -50,6 +54,7 @@ unsigned state_tasks(const struct state *state);
 
 /* What a task ended with. Bytes are valid only inside the callback. */
 struct task_result {
+	unsigned route; /* its number in the metrics */
 	int rc; /* 0; TM_ESCRIPT: a Lua error, `text` is the traceback; TM_ELOST, TM_EFULL …: from
 		   the store */
 	struct http_answer answer; /* tasks that answer requests */

@@ -241,10 +241,23 @@ static void thread_clear(struct task *task)
 	}
 }
 
+static void count_memory(struct state *state)
+{
+	int64_t bytes;
+
+	if (state->host.metrics == NULL)
+		return;
+	bytes = (int64_t)lua_gc(state->L, LUA_GCCOUNT) * 1024;
+	metrics_gauge_add(state->host.metrics, METRICS_LUA_BYTES, bytes - state->counted_bytes);
+	state->counted_bytes = bytes;
+}
+
 static void deliver(struct task *task)
 {
 	struct state *state = task->state;
 
+	task->result.route = task->route;
+	count_memory(state);
 	task->done(task->data, &task->result);
 	thread_clear(task);
 	task_give_back(task);
@@ -428,6 +441,7 @@ static struct task *task_prepare(
 	task->payload = (struct http_text){0};
 	task->on_text = NULL;
 	task->unit = NULL;
+	task->route = 0;
 	task->done = done;
 	task->data = data;
 	return task;

@@ -37,6 +37,7 @@ struct state {
 	struct task *current;
 	struct task *idle;
 	unsigned tasks, idle_count;
+	int64_t counted_bytes;                /* of memory, in the metrics */
 	const char *requiring[REQUIRE_DEPTH]; /* the modules being loaded, the outermost first */
 	unsigned requiring_count;
 };
@@ -50,6 +51,7 @@ struct task {
 	const struct http_request **readers[2];
 	enum task_kind kind;
 	bool has_context;
+	unsigned route; /* see core.task.route */
 
 	/* What it was started with; not copied, so read before the first wait (but the request,
 	 * which stays). */

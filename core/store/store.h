@@ -116,6 +116,35 @@ void store_flush(struct store_conn *conn);
 /* How many ended units wait for the flush; for tests. */
 unsigned store_waiting(const struct store_conn *conn);
 
+/* The write-ahead log. Commits only append to it (`wal_autocheckpoint` is 0): somebody else moves
+ * what it holds into the database, by a handle of his own and on a thread of his own, so that no
+ * lane ever waits for that.
+ *
+ * store_wal_watch, called before there is a writing connection, has `grown` called on the home's
+ * thread after a commit by which the log is `step` bytes longer than at the last checkpoint. */
+struct store_wal;
+
+enum store_checkpoint {
+	STORE_MOVE,    /* as far as readers allow; nobody waits */
+	STORE_RESTART, /* all of it, so that the log starts again; commits wait for the end of it */
+	STORE_TRUNCATE /* the same, and the file becomes empty */
+};
+
+int store_wal_open(struct store_wal **wal, struct store *store, struct err *err);
+void store_wal_close(struct store_wal *wal);
+
+/* TM_EBUSY: readers or a writer were in the way for `wait_ms`; then too `left` says how many bytes
+ * of the log the database still lacks. */
+int store_wal_checkpoint(struct store_wal *wal, enum store_checkpoint how, int wait_ms,
+	int64_t *left, struct err *err);
+
+void store_wal_watch(struct store *store, int64_t step, void (*grown)(void *data), void *data);
+
+/* How many bytes of the log are in use; how many commits there were since the store was opened. Any
+ * thread. */
+int64_t store_wal_size(const struct store *store);
+uint64_t store_commits(const struct store *store);
+
 /* Interrupts the statement that runs on `conn`, if any. Any thread. What has a time budget will be
  * stopped so; until then only tests do it. */
 void store_interrupt(struct store_conn *conn);

@@ -32,6 +32,10 @@ int seal_from_base64(void *bytes, size_t *bytes_len, const char *text, size_t le
 {
 	const char *end;
 
+	/* libsodium takes bytes beyond ASCII for digits. */
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] > 127)
+			return TM_EINVAL;
 	if (sodium_base642bin(
 		    bytes, seal_bytes_max(len), text, len, NULL, bytes_len, &end, VARIANT) != 0 ||
 		end != text + len)

@@ -61,6 +61,28 @@ size_t utf8_length(const char *text, size_t len)
 	return count;
 }
 
+void utf8_trim(const char **text, size_t *len)
+{
+	const char *from = *text;
+	int32_t start = 0, end = (int32_t)*len, next;
+	UChar32 c;
+
+	while ((next = start) < end) {
+		U8_NEXT(from, next, end, c);
+		if (!u_isUWhiteSpace(c))
+			break;
+		start = next;
+	}
+	while ((next = end) > start) {
+		U8_PREV(from, start, next, c);
+		if (!u_isUWhiteSpace(c))
+			break;
+		end = next;
+	}
+	*text = from + start;
+	*len = (size_t)(end - start);
+}
+
 static bool is_ascii(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

@@ -23,5 +23,8 @@ size_t utf8_length(const char *text, size_t len);
  * TM_ENOMEM. */
 int utf8_lower(struct buf *out, const char *text, size_t len);
 
+/* Takes white space (by Unicode's property White_Space) off both ends of a valid text. */
+void utf8_trim(const char **text, size_t *len);
+
 /* Appends the text in normal form C. Returns 0, TM_EINVAL or TM_ENOMEM. */
 int utf8_normalize(struct buf *out, const char *text, size_t len);

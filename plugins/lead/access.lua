@@ -1,4 +1,4 @@
--- plugins/lead/access.lua: who sees and changes leads. What is custody (unit, owner, channel,
+-- plugins/lead/access.lua: who sees and changes leads. What is custody (unit, owner, channel, pool,
 -- accept_by) changes by moves and by managers; nobody below administrator deletes.
 
 mill.access "lead" {
@@ -9,6 +9,15 @@ mill.access "lead" {
     allow = {
       "read", "decisions", "create", "update", "offer", "accept", "recycle", "convert", "drop",
     },
+  },
+  -- A pool is for the managers of the unit that keeps it, of those above it and of those below.
+  {
+    role = "manager", where = { unit_subtree = "pool" },
+    allow = { "read", "decisions", "offer", "drop" },
+  },
+  {
+    role = "manager", where = { unit_above = "pool" },
+    allow = { "read", "decisions", "offer", "drop" },
   },
 
   {

@@ -25,6 +25,10 @@ mill.entity "lead" {
     },
     { "unit", "reference", to = "unit", default = "actor", label = { en = "Unit", zh = "负责单元" } },
     { "owner", "reference", to = "position", label = { en = "Owner", zh = "归属岗位" } },
+    {
+      "pool", "reference", to = "unit", write = "system",
+      label = { en = "Pool kept by", zh = "公海归口单元" },
+    },
     { "accept_by", "timestamp", label = { en = "Accept by", zh = "接受期限" } },
   },
 }

@@ -9,6 +9,7 @@
 --   { column = "unit", values = { 7 } }, { column = "owner", values = { 3 }, except = { { column = "unit", values = { 7 } } } }
 
 local id = require "core.id"
+local places = require "places"
 local registry = require "entities.registry"
 
 local policies = { grants = {} }
@@ -16,10 +17,11 @@ local policies = { grants = {} }
 -- What each policy operator compares: the default field, and the values that it lets through for the chairs that the
 -- actor has with the grant's role.
 local operators = {
-  own = { field = "owner", values = function(actor, role) return actor:positions_of(role) end },
-  unit = { field = "unit", values = function(actor, role) return actor:units_of(role) end },
-  unit_subtree = { field = "unit", values = function(actor, role) return actor:subtree_of(role) end },
-  partner = { field = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
+  own = { field = "owner", to = "position", values = function(actor, role) return actor:positions_of(role) end },
+  unit = { field = "unit", to = "unit", values = function(actor, role) return actor:units_of(role) end },
+  unit_subtree = { field = "unit", to = "unit", values = function(actor, role) return actor:subtree_of(role) end },
+  unit_above = { field = "unit", to = "unit", values = function(actor, role) return actor:above_of(role) end },
+  partner = { field = "unit", to = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
 }
 
 -- So many values of one column are a branch each, an ordered scan; more are one branch together.
@@ -42,16 +44,49 @@ local function compile_where(entity, where)
   end
   local known = operators[operator]
   if not known then
-    error(("mill.access %s: there is no policy %s; possible are all, own, unit, unit_subtree, partner"):format(entity.name, tostring(operator)), 0)
+    error(("mill.access %s: there is no policy %s; possible are all, own, unit, unit_subtree, unit_above, partner"):format(entity.name, tostring(operator)), 0)
   end
   field = field or entity[known.field] or entity.by_name[known.field] and known.field
-  if field ~= "id" and not (field and entity.by_name[field] and entity.by_name[field].type == "reference") then
-    error(("mill.access %s: the policy %s needs a reference field, not %s"):format(entity.name, operator, tostring(field)), 0)
+  local to = field == "id" and entity.name or field and entity.by_name[field] and entity.by_name[field].to
+  if to ~= known.to then
+    error(("mill.access %s: the policy %s needs a field that refers to %s, not %s"):format(
+      entity.name, operator, known.to, tostring(field)), 0)
   end
   return { operator = operator, field = field, values = known.values }
 end
 
 local grant_keys = { role = true, allow = true, where = true, fields = true }
+
+local function make_grant(entity, i, declared)
+  for key in pairs(declared) do
+    if not grant_keys[key] then
+      error(("mill.access %s: grant %d has no property %s"):format(entity.name, i, tostring(key)), 0)
+    end
+  end
+  if type(declared.role) ~= "string" then
+    error(("mill.access %s: grant %d needs a role"):format(entity.name, i), 0)
+  end
+  local grant = { role = declared.role, where = compile_where(entity, declared.where), actions = {} }
+  if declared.allow == "all" then
+    grant.all_actions = true
+  elseif type(declared.allow) == "table" then
+    for _, action in ipairs(declared.allow) do
+      grant.actions[action] = true
+    end
+  else
+    error(("mill.access %s: grant %d needs allow, a list of actions or \"all\""):format(entity.name, i), 0)
+  end
+  if declared.fields then
+    grant.fields = { id = true, version = true }
+    for _, field in ipairs(declared.fields) do
+      if not entity.by_name[field] then
+        error(("mill.access %s: grant %d names the unknown field %s"):format(entity.name, i, tostring(field)), 0)
+      end
+      grant.fields[field] = true
+    end
+  end
+  return grant
+end
 
 --- Declares the grants of an entity; several plugins may each add some.
 ---@param where string file and line of the declaration
@@ -60,33 +95,9 @@ function policies.declare(entity_name, spec, plugin, where)
   local list = policies.grants[entity_name] or {}
   policies.grants[entity_name] = list
   for i, declared in ipairs(spec) do
-    for key in pairs(declared) do
-      if not grant_keys[key] then
-        error(("mill.access %s: grant %d has no property %s"):format(entity_name, i, tostring(key)), 0)
-      end
-    end
-    if type(declared.role) ~= "string" then
-      error(("mill.access %s: grant %d needs a role"):format(entity_name, i), 0)
-    end
-    local grant = { role = declared.role, plugin = plugin, declared = where, where = compile_where(entity, declared.where), actions = {} }
-    if declared.allow == "all" then
-      grant.all_actions = true
-    elseif type(declared.allow) == "table" then
-      for _, action in ipairs(declared.allow) do
-        grant.actions[action] = true
-      end
-    else
-      error(("mill.access %s: grant %d needs allow, a list of actions or \"all\""):format(entity_name, i), 0)
-    end
-    if declared.fields then
-      grant.fields = { id = true, version = true }
-      for _, field in ipairs(declared.fields) do
-        if not entity.by_name[field] then
-          error(("mill.access %s: grant %d names the unknown field %s"):format(entity_name, i, tostring(field)), 0)
-        end
-        grant.fields[field] = true
-      end
-    end
+    local place = places.item(where, i)
+    local grant = places.within(place, make_grant, entity, i, declared)
+    grant.plugin, grant.declared = plugin, place
     list[#list + 1] = grant
   end
 end
@@ -99,11 +110,30 @@ function policies.finish(has_action)
     for _, grant in ipairs(list) do
       for action in pairs(grant.actions) do
         if not common_actions[action] and not has_action(entity, action) then
-          error(("%s: mill.access %s: there is no action or move %s"):format(grant.declared, entity_name, tostring(action)), 0)
+          error(("%s: mill.access %s: there is no action or move %s"):format(tostring(grant.declared), entity_name, tostring(action)), 0)
         end
       end
     end
   end
+end
+
+--- The grants whose role is not among those that exist, one for each role, in the order of their names.
+---@param roles table<string, true>
+---@return table[]
+function policies.of_unknown_roles(roles)
+  local found, seen = {}, {}
+  for _, list in pairs(policies.grants) do
+    for _, grant in ipairs(list) do
+      if not roles[grant.role] and not seen[grant.role] then
+        seen[grant.role] = true
+        found[#found + 1] = grant
+      end
+    end
+  end
+  table.sort(found, function(a, b)
+    return a.role < b.role
+  end)
+  return found
 end
 
 local function shows(grant, fields)
@@ -157,10 +187,11 @@ local function grants_for(entity, action, actor, fields)
   return found
 end
 
---- Whether the actor has any grant at all for an action.
+--- Whether the actor has any grant at all for an action, touching `fields`.
+---@param fields string[]|nil
 ---@return boolean
-function policies.any(entity, action, actor)
-  return actor.system or #grants_of(entity, action, actor) > 0
+function policies.any(entity, action, actor, fields)
+  return actor.system or #grants_for(entity, action, actor, fields) > 0
 end
 
 --- The branches of what the actor may do `action` to, using only grants that show all of `fields`. An empty list

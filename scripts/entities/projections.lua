@@ -38,8 +38,7 @@ local function add_member(made, members, field, is_expanded)
   members[#members + 1] = { field.name, is_expanded and "expand" or field.kind.shown, at, field.scale }
 end
 
--- `id` and `version` are always selected, since the version is the answer's ETag; so is what policies look at, and what
--- a cursor is made of.
+-- The version comes first, for the answer's ETag. What policies look at, and what a cursor is made of, is selected too.
 local function make(entity, only, expand, sort)
   local made = { entity = entity, position = {}, names = {}, count = 0, expanded = #expand > 0 }
   local members, whole = {}, {}
@@ -124,21 +123,19 @@ local function expand_places(text, places, made)
   return table.concat(parts)
 end
 
+local function shown(made, objects, count, last, places)
+  return places and expand_places(objects, places, made) or objects, count, last
+end
+
 --- Reads rows as JSON objects, as far as the running actor may see them.
 ---@param made table a projection
 ---@param limit integer
 ---@param text string the SQL of a SELECT of `made.columns`
 ---@return string objects JSON objects with commas between them
 ---@return integer count
----@return boolean more whether there are rows beyond the limit
----@return table|nil last the row of the last object
+---@return table|nil last the row of the last object, if there are rows beyond the limit
 function projections.read(made, limit, text, ...)
-  local rights = policies.rights(made, context.current().actor)
-  local objects, count, more, last, places = store.objects(made.shape, rights, limit, text, ...)
-  if places then
-    objects = expand_places(objects, places, made)
-  end
-  return objects, count, more, last
+  return shown(made, store.objects(made.shape, policies.rights(made, context.current().actor), limit, text, ...))
 end
 
 --- One record as JSON, or nil where the actor may not see it.
@@ -147,11 +144,11 @@ end
 ---@return string|nil object
 ---@return integer|nil version
 function projections.get(inner, made)
-  local object, count, _, last = projections.read(made, 1, made.get, inner)
+  local object, count, version = shown(made, store.object(made.shape, policies.rights(made, context.current().actor), made.get, inner))
   if count == 0 then
     return nil
   end
-  return object, last[made.position.version]
+  return object, version
 end
 
 return projections

@@ -15,6 +15,7 @@ local records = require "entities.records"
 local registry = require "entities.registry"
 local sql = require "sql"
 local store = require "core.store"
+local types = require "entities.types"
 
 local query = {}
 
@@ -49,17 +50,25 @@ local function refuse(name, code, values)
   problem.raise(400, { problem.fault(name, code, values) })
 end
 
--- A value to compare with; for money the base amount.
-local function comparable(field, parameter, text)
-  local value = text
-  if field.kind.from_text then
-    value = field.kind.from_text(field, text)
+local function split(text)
+  local names = {}
+  for name in (text .. ","):gmatch("([^,]*),") do
+    names[#names + 1] = name
   end
-  local read = table.pack(field.kind.read(field, value))
-  if read[1] == nil then
-    problem.raise(400, { problem.fault(parameter, table.unpack(read[2])) })
+  return names
+end
+
+-- A value to compare with, from a query's text or as a plugin gives it; for money the base amount. What a field would
+-- not take may still be compared with.
+local function comparable(entity, field, parameter, given)
+  local read = type(given) == "string" and field.kind.operand or field.kind.read
+  local value, fault = read(field, given)
+  if value ~= nil then
+    return value
+  elseif field.kind == types.reference then
+    fault = { "field.reference", { entity = (registry.get(field.to) or entity).label } }
   end
-  return field.type == "money" and read[3] or read[1]
+  return problem.raise(400, { problem.fault(parameter, table.unpack(fault)) })
 end
 
 --- Refuses a parameter that is neither an option nor (here) a filter.
@@ -97,16 +106,16 @@ local function read_condition(entity, actor, condition, used)
     value = condition.text == "true"
   elseif condition.operator == "in" then
     value = {}
-    for one in (condition.text .. ","):gmatch("([^,]*),") do
-      value[#value + 1] = comparable(field, parameter, one)
+    for _, one in ipairs(condition.values or split(condition.text)) do
+      value[#value + 1] = comparable(entity, field, parameter, one)
     end
     if #value > 200 then
       refuse(parameter, "query.too_many", { max = 200 })
     end
   elseif condition.operator == "has" then
-    value = condition.text
+    value = field.kind.operand(field, condition.text)
   else
-    value = comparable(field, parameter, condition.text)
+    value = comparable(entity, field, parameter, condition.text)
   end
   return { column = field.sort_column, operator = condition.operator, value = value, field = field.name }
 end
@@ -177,14 +186,6 @@ local function make_cursor(made, row, sort, scope)
     plain[tostring(i)] = value == nil and json.null or value
   end
   return hash.seal(json.encode(plain), scope)
-end
-
-local function split(text)
-  local names = {}
-  for name in (text .. ","):gmatch("([^,]*),") do
-    names[#names + 1] = name
-  end
-  return names
 end
 
 local function read_fields(entity, actor, text)
@@ -260,8 +261,8 @@ function query.list(entity, question)
   local text, params, n = sql.list(entity, {
     columns = made.columns, branches = branches, conditions = conditions, sort = sort, after = after, limit = limit + 1,
   })
-  local objects, _, more, last = projections.read(made, limit, text, table.unpack(params, 1, n))
-  return objects, more and make_cursor(made, last, sort, scope) or nil
+  local objects, _, last = projections.read(made, limit, text, table.unpack(params, 1, n))
+  return objects, last and make_cursor(made, last, sort, scope) or nil
 end
 
 --- All records that fit, for plugins: at most 1,000, whole records where the actor may see them.
@@ -287,11 +288,24 @@ function query.records(entity, conditions, sort, limit)
   return found
 end
 
+-- The names of an option that lists some, each once.
+local function split_once(option, text)
+  local names, seen = text and split(text) or {}, {}
+  for _, name in ipairs(names) do
+    if seen[name] then
+      refuse(option, "query.twice", { name = name })
+    end
+    seen[name] = true
+  end
+  return names
+end
+
 local function read_by(entity, actor, text, used)
   local by = {}
-  for _, name in ipairs(text and split(text) or {}) do
-    local own, other = name:match("^([%l%d_]+)%.?([%l%d_]*)$")
-    local field = own and known_field(entity, actor, own)
+  for _, name in ipairs(split_once("by", text)) do
+    local own, other = name:match("^([%l%d_]+)%.([%l%d_]+)$")
+    own, other = own or name, other or ""
+    local field = known_field(entity, actor, own)
     if not field or not field.sort_column or (other ~= "" and field.type ~= "reference") then
       refuse("by", "query.by")
     end
@@ -323,7 +337,7 @@ local function read_sums(entity, actor, text, used)
   local function summable(field)
     return field.kind.sum
   end
-  for _, name in ipairs(text and split(text) or {}) do
+  for _, name in ipairs(split_once("sum", text)) do
     local field = known_field(entity, actor, name)
     if not field or not field.kind.sum or common[name] then
       refuse("sum", "query.sum", { name = name, known = known_list(entity, actor, function(one)
@@ -349,7 +363,7 @@ end
 
 --- Counts and sums by groups.
 ---@param entity table
----@param question table `by`, `sum` (texts), `count` (boolean), conditions
+---@param question table `by`, `sum`, `count` (texts; `count` is empty or "true"), conditions
 ---@return table[] data `{ by = {}, count = n, sum = {} }`
 function query.summary(entity, question)
   local actor = context.current().actor
@@ -360,6 +374,9 @@ function query.summary(entity, question)
   local conditions = read_conditions(entity, actor, question.conditions, used)
   local by = read_by(entity, actor, question.by, used)
   local sums = read_sums(entity, actor, question.sum, used)
+  if question.count and question.count ~= "" and question.count ~= "true" then
+    refuse("count", "query.count")
+  end
   local branches = policies.branches(entity, "read", actor, used)
   local data = json.array {}
   if #branches == 0 then

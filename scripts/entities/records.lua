@@ -9,17 +9,19 @@ local context = require "context"
 local i18n = require "i18n"
 local id = require "core.id"
 local json = require "core.json"
+local maps = require "maps"
 local net = require "entities.net"
 local policies = require "access.policies"
+local projection = require "core.projection"
 local problem = require "problem"
 local projections = require "entities.projections"
 local registry = require "entities.registry"
+local sessions = require "people.sessions"
 local sql = require "sql"
 local store = require "core.store"
 
 local records = {}
 
-local COMMON = #registry.common
 
 -- A record knows which entity it is of by its metatable.
 local function metatable_of(entity)
@@ -82,13 +84,9 @@ local function find(entity, sealed, actor)
   return inner, record, visible
 end
 
-local function copy(entity, record)
-  local made = of(entity, {})
-  for key, value in pairs(record) do
-    made[key] = value
-  end
-  return made
-end
+--- A record with the same values, that may be changed.
+---@type fun(record: table): table
+local copy = projection.copy
 
 --- One record as the running actor may see it, or nil; a copy.
 ---@param entity table
@@ -108,7 +106,7 @@ end
 ---@param visible table|true|nil nil: only id and version
 function records.masked(entity, record, visible)
   if visible == true then
-    return copy(entity, record)
+    return copy(record)
   end
   local shown = of(entity, { id = record.id, version = record.version })
   for name in pairs(visible or {}) do
@@ -116,6 +114,8 @@ function records.masked(entity, record, visible)
   end
   return shown
 end
+
+local MAX_FAULTS = 20 -- a body may hold any number of wrong names
 
 local function unknown_reference(field, faults)
   faults[#faults + 1] = problem.fault(field.name, "field.reference", { entity = registry.get(field.to).label })
@@ -140,78 +140,108 @@ local function known_names(entity, visible)
   return table.concat(names, ", ")
 end
 
-local function is_empty(value)
-  return value == nil or value == json.null
+-- Why the actor cannot set this field, or nil. `may_set_state` where the state may be given (create, import, a move).
+local function refuses(entity, name, actor, known, may_set_state)
+  local field = entity.by_name[name]
+  if field and (known == true or known[name]) then
+    if field.write == "system" and not actor.system then
+      return problem.fault(name, "field.read_only")
+    elseif field.type == "state" and not may_set_state then
+      return problem.fault(name, "field.state", { moves = table.concat(entity.lifecycle.move_names, ", ") })
+    end
+    return nil
+  elseif registry.common_by_name[name] then
+    return problem.fault(name, "field.read_only")
+  end
+  return problem.fault(tostring(name), "field.unknown", { entity = entity.label, field = name, known = known_names(entity, known) })
 end
 
--- Why the actor cannot set this field, or nil. `options.state` lets the state be given (create, import, a move).
-local function refuses(entity, name, actor, known, options)
-  local field = entity.by_name[name]
-  if registry.common_by_name[name] then
-    return problem.fault(name, "field.read_only")
-  elseif not field or not (known == true or known[name]) then
-    return problem.fault(name, "field.unknown", { entity = entity.name, field = name, known = known_names(entity, known) })
-  elseif field.write == "system" and not actor.system then
-    return problem.fault(name, "field.read_only")
-  elseif field.type == "state" and not options.state then
-    return problem.fault(name, "field.state", { moves = table.concat(entity.lifecycle.move_names, ", ") })
+-- Puts a field's column values among those of its table.
+local function set_columns(columns, field, first, ...)
+  local list = field.columns
+  columns[list[1].at] = first
+  for i = 2, #list do
+    columns[list[i].at] = (select(i - 1, ...))
+  end
+end
+
+-- Reads one value that was given: its columns into `columns` (by their place in the table), what it is in a record into
+-- `values`.
+local function take(field, columns, values, faults, first, ...)
+  if first ~= nil then
+    set_columns(columns, field, first, ...)
+    values[field.name] = field.kind.secret and "set" or field.kind.load(field, first, ...)
+    return first
+  end
+  local fault = (...)
+  if not fault then
+    values[field.name] = json.null
+  elseif field.type == "reference" then
+    unknown_reference(field, faults)
+  else
+    faults[#faults + 1] = problem.fault(field.name, table.unpack(fault))
   end
   return nil
 end
 
+local function by_field(a, b)
+  return (a.field or "") < (b.field or "")
+end
+
 --- Reads what was given for some fields.
----@return table columns column → value, or json.null to clear it
+---@return table columns place in the table → value; missing for what is to be cleared
 ---@return table values field → value as in a record, or json.null
 ---@return table faults
-local function read_input(entity, input, actor, options)
-  local columns, values, faults, names = {}, {}, {}, {}
+local function read_input(entity, input, actor, may_set_state)
+  local columns, values, faults = {}, {}, {}
   local known = policies.known_fields(entity, actor)
-  for name in pairs(input) do
-    names[#names + 1] = tostring(name)
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local field, given = entity.by_name[name], input[name]
-    local refused = refuses(entity, name, actor, known, options)
+  for name, given in pairs(input) do
+    local refused = refuses(entity, name, actor, known, may_set_state)
     if refused then
       faults[#faults + 1] = refused
-    elseif is_empty(given) then
+    elseif given == json.null then
       values[name] = json.null
-      for _, column in ipairs(field.columns) do
-        columns[column.name] = json.null
-      end
     else
-      local read = table.pack(field.kind.read(field, given))
-      if read[1] == nil and field.type == "reference" then
-        unknown_reference(field, faults)
-      elseif read[1] == nil then
-        faults[#faults + 1] = problem.fault(name, table.unpack(read[2]))
-      else
-        for i, column in ipairs(field.columns) do
-          columns[column.name] = read[i]
-        end
-        values[name] = field.kind.secret and "set" or field.kind.load(field, table.unpack(read))
-        if field.type == "reference" then
-          check_reference(field, read[1], actor, faults)
-        end
+      local field = entity.by_name[name]
+      local inner = take(field, columns, values, faults, field.kind.read(field, given))
+      if inner and field.type == "reference" then
+        check_reference(field, inner, actor, faults)
       end
     end
+    if #faults == MAX_FAULTS then
+      break
+    end
   end
+  table.sort(faults, by_field)
   return columns, values, faults
 end
 
-local function check_required(entity, record, faults)
-  local named = {}
+local function names_fault(faults, name)
   for _, fault in ipairs(faults) do
-    named[fault.field or ""] = true
+    if fault.field == name then
+      return true
+    end
   end
-  for _, field in ipairs(entity.fields) do
-    local value = record[field.name]
-    local empty = value == nil or type(value) == "string" and not value:find("%S")
-    if field.required and empty and not named[field.name] then
+  return false
+end
+
+local function check_required(entity, record, faults)
+  for _, field in ipairs(#faults < MAX_FAULTS and entity.required or {}) do
+    if record[field.name] == nil and not names_fault(faults, field.name) then
       faults[#faults + 1] = problem.fault(field.name, "field.required")
     end
   end
+end
+
+-- The names of the fields that were given and that the actor may know: rights are asked before values are looked at.
+local function names_given(entity, input, actor)
+  local names, known = {}, policies.known_fields(entity, actor)
+  for name in pairs(input) do
+    if entity.by_name[name] and (known == true or known[name]) then
+      names[#names + 1] = name
+    end
+  end
+  return names
 end
 
 -- Which fields a unique constraint of the store names: "user.login, user.unit".
@@ -227,8 +257,8 @@ local function not_unique(entity, message)
   error(problem.new(409, "conflict", { errors = faults }), 0)
 end
 
-local function run_write(entity, text, params, n)
-  local ok, result = pcall(store.run, text, table.unpack(params, 1, n))
+local function run_write(entity, text, ...)
+  local ok, result = pcall(store.run, text, ...)
   if ok then
     return result
   elseif type(result) == "table" and result.store and result.code == "unique" then
@@ -247,84 +277,71 @@ local function note_change(ctx, entity, inner, kind, before, after)
   net.note(ctx, entity, inner, kind, before, after)
 end
 
-local function with_defaults(entity, columns, record, actor, options)
-  for _, field in ipairs(entity.fields) do
-    local default = field.default
-    if field.type == "state" then
-      default = entity.lifecycle.initial
-    elseif default == "actor" and field.type == "reference" then
-      local own = field.to == "position" and actor.positions[1] or field.to == "unit" and actor.units[1]
-        or field.to == "user" and actor.user
-      default = own and id.seal(own) or nil
-    end
-    -- What is given as empty stays empty, but for the state: there always is one.
-    local left_empty = options.given and options.given[field.name] == json.null and field.type ~= "state"
-    if record[field.name] == nil and default ~= nil and not left_empty then
-      local read = table.pack(field.kind.read(field, default))
-      for i, column in ipairs(field.columns) do
-        columns[column.name] = read[i]
+-- What a field starts with when nothing was given for it.
+local function default_of(entity, field, actor)
+  if field.type == "state" then
+    return entity.lifecycle.initial
+  elseif field.default == "actor" and field.type == "reference" then
+    local own = field.to == "position" and actor.positions[1] or field.to == "unit" and actor.units[1]
+      or field.to == "user" and actor.user
+    return own and id.seal(own) or nil
+  end
+  return field.default
+end
+
+-- What is given as empty stays empty, but for the state: there always is one.
+local function add_defaults(entity, columns, values, actor)
+  for _, field in ipairs(entity.defaulted) do
+    local given = values[field.name]
+    if given == nil or given == json.null and field.type == "state" then
+      local default = default_of(entity, field, actor)
+      if default ~= nil then
+        take(field, columns, values, {}, field.kind.read(field, default))
       end
-      record[field.name] = field.kind.load(field, table.unpack(read))
     end
   end
 end
 
---- Creates a record.
----@param entity table
----@param input table field → value
----@return table record whole, whatever the actor may see of it
----@return integer inner
-function records.create(entity, input)
-  local ctx = context.current()
-  local actor = ctx.actor
-  if not policies.any(entity, "create", actor) then
-    forbidden()
-  end
-  local columns, values, faults = read_input(entity, input, actor, { state = true })
-  local record = of(entity, {})
-  for name, value in pairs(values) do
-    if value ~= json.null then
-      record[name] = value
-    end
-  end
-  with_defaults(entity, columns, record, actor, { given = input })
-  check_required(entity, record, faults)
-  if #faults > 0 then
-    problem.raise(422, faults)
-  end
-  local given = {}
-  for name in pairs(input) do
-    given[#given + 1] = name
-  end
-  if not policies.allows(entity, "create", actor, record, given) then
-    forbidden()
-  end
-
-  local inner = id.new()
-  record.id, record.version = id.seal(inner), 1
-  record.created_at = clock.format(ctx.at)
-  record.changed_at = record.created_at
-  local params = { inner, 1, ctx.at, ctx.at, nil }
-  for i, column in ipairs(entity.columns) do
-    local value = columns[column.name]
-    params[COMMON + i] = value ~= json.null and value or nil
-  end
-  run_write(entity, sql.insert(entity), params, COMMON + #entity.columns)
+-- What the log keeps of a new record: its values, and of a secret only that it was set.
+local function without_null(values)
   for name, value in pairs(values) do
     if value == json.null then
       values[name] = nil
     end
   end
-  local logged = {}
-  for _, field in ipairs(entity.fields) do
-    logged[field.name] = record[field.name]
+  return values
+end
+
+--- Creates a record.
+---@param entity table
+---@param input table field → value
+---@return table record whole, whatever the actor may see of it; shared, not to be changed
+---@return integer inner
+function records.create(entity, input)
+  local ctx = context.current()
+  local actor = ctx.actor
+  local given = names_given(entity, input, actor)
+  if not policies.any(entity, "create", actor, given) then
+    forbidden()
   end
-  changes.append(ctx, entity, inner, 1, {}, logged)
-  for _, field in ipairs(entity.fields) do
-    if field.kind.secret then
-      record[field.name] = nil
-    end
+  local columns, values, faults = read_input(entity, input, actor, true)
+  add_defaults(entity, columns, values, actor)
+  without_null(values)
+  check_required(entity, values, faults)
+  if #faults > 0 then
+    problem.raise(422, faults)
+  elseif not policies.allows(entity, "create", actor, values, given) then
+    forbidden()
   end
+
+  local inner, at = id.new(), clock.format(ctx.at)
+  run_write(entity, sql.insert(entity), inner, 1, ctx.at, ctx.at, nil, table.unpack(columns, 1, #entity.columns))
+  changes.append(ctx, entity, inner, 1, {}, values)
+  local record = of(entity, values)
+  for _, name in ipairs(entity.secrets) do
+    record[name] = nil
+  end
+  record.id, record.version, record.created_at, record.changed_at = id.seal(inner), 1, at, at
   note_change(ctx, entity, inner, "created", nil, record)
   return record, inner
 end
@@ -337,37 +354,40 @@ local function same(a, b)
   return a == b
 end
 
--- Which fields would differ: their columns, with the values before and after.
+-- What would differ: the names of columns, their values, and the fields' values before and after; nil when nothing would.
 local function difference(entity, before, columns, values)
-  local changed, params, old, new, n = {}, {}, {}, {}, 0
+  local change = { names = {}, values = {}, old = {}, new = {} }
+  local n = 0
   for _, field in ipairs(entity.fields) do
     local value = values[field.name]
-    if value ~= nil then
-      local after = value ~= json.null and value or nil
-      if field.kind.secret or not same(before[field.name], after) then
-        for _, column in ipairs(field.columns) do
-          n = n + 1
-          changed[n] = column.name
-          params[n] = columns[column.name] ~= json.null and columns[column.name] or nil
-        end
-        old[field.name] = before[field.name] == nil and json.null or before[field.name]
-        new[field.name] = value
+    local was = before[field.name]
+    if value ~= nil and (field.kind.secret or not same(was, value ~= json.null and value or nil)) then
+      for _, column in ipairs(field.columns) do
+        n = n + 1
+        change.names[n] = column.name
+        change.values[n] = value ~= json.null and columns[column.at] or nil
       end
+      change.old[field.name] = was == nil and json.null or was
+      change.new[field.name] = value
     end
   end
-  return { columns = changed, params = params, n = n, old = old, new = new }
+  change.n = n
+  return n > 0 and change or nil
 end
 
 local function write(ctx, entity, inner, before, after, kind, change)
-  local params, n = change.params, change.n
-  params[n + 1], params[n + 2], params[n + 3] = ctx.at, inner, before.version
-  if run_write(entity, sql.update(entity, change.columns), params, n + 3) ~= 1 then
+  local values, n = change.values, change.n
+  values[n + 1], values[n + 2], values[n + 3] = ctx.at, inner, before.version
+  if run_write(entity, sql.update(entity, change.names), table.unpack(values, 1, n + 3)) ~= 1 then
     error(("%s %s changed while it was being changed"):format(entity.name, before.id), 0)
   end
   after.version = before.version + 1
   after.changed_at = clock.format(ctx.at)
   changes.append(ctx, entity, inner, after.version, change.old, change.new)
   note_change(ctx, entity, inner, kind, before, after)
+  if entity.name == "user" and change.new.password ~= nil then
+    sessions.finish_others(inner, ctx.session)
+  end
   return after
 end
 
@@ -399,29 +419,30 @@ local function merged(entity, before, input)
   return whole
 end
 
+-- `options`: action, kind (of the change), may_set_state, free_fields (a move sets what it declares, whatever the actor
+-- may otherwise change).
 local function apply(entity, inner, before, actor, input, options)
-  local columns, values, faults = read_input(entity, merged(entity, before, input), actor, options)
-  local after = copy(entity, before)
+  local given = options.free_fields and {} or names_given(entity, input, actor)
+  if not policies.allows(entity, options.action, actor, before, given) then
+    forbidden()
+  end
+  local columns, values, faults = read_input(entity, merged(entity, before, input), actor, options.may_set_state)
+  local after = copy(before)
   for name, value in pairs(values) do
     after[name] = value ~= json.null and value or nil
   end
   check_required(entity, after, faults)
   if #faults > 0 then
     problem.raise(422, faults)
-  end
-  local names = {}
-  for name in pairs(values) do
-    names[#names + 1] = name
-  end
-  if not policies.allows(entity, options.action, actor, before, options.free_fields and {} or names) then
-    forbidden()
-  end
-  if options.action == "update" and not policies.allows(entity, options.action, actor, after, names) then
+  elseif options.action == "update" and not policies.allows(entity, options.action, actor, after, given) then
     forbidden()
   end
   local change = difference(entity, before, columns, values)
-  if change.n == 0 then
+  if not change then
     return before
+  end
+  for _, name in ipairs(entity.secrets) do
+    after[name] = nil
   end
   return write(context.current(), entity, inner, before, after, options.kind, change)
 end
@@ -434,8 +455,23 @@ end
 ---@return integer inner
 function records.update(entity, sealed, input)
   local inner, before, actor = find_to_change(entity, sealed, "update")
-  local options = { action = "update", kind = "changed", state = actor.system and context.current().cause.kind == "import" }
+  local options = {
+    action = "update", kind = "changed", may_set_state = actor.system and context.current().cause.kind == "import",
+  }
   return apply(entity, inner, before, actor, input, options), inner
+end
+
+-- The labels of states, in each language.
+local function state_labels(entity, names)
+  local known, labels = entity.by_name[entity.state].values_by_name, {}
+  for _, language in ipairs(i18n.languages) do
+    local list = {}
+    for i, name in ipairs(names) do
+      list[i] = known[name] and known[name][language] or name
+    end
+    labels[language] = table.concat(list, language == "zh" and "、" or ", ")
+  end
+  return labels
 end
 
 --- Moves a record along its lifecycle: `POST …/ID/MOVE`.
@@ -448,33 +484,36 @@ function records.move(entity, sealed, move_name, input)
   local inner, before, actor = find_to_change(entity, sealed, move_name)
   if not move.from[before[entity.state]] then
     error(problem.new(409, "conflict", { detail = i18n.text("detail.move", {
-      move = move_name, from = table.concat(move.from_names, ", "), state = before[entity.state] or i18n.text "detail.no_state" }) }), 0)
+      move = move.label or move_name, from = state_labels(entity, move.from_names),
+      state = before[entity.state] and state_labels(entity, { before[entity.state] }) or i18n.text "detail.no_state",
+    }) }), 0)
   end
-  local given, faults, sets = {}, {}, {}
-  for _, name in ipairs(move.sets) do
-    sets[name] = true
-  end
-  for name, value in pairs(input or {}) do
-    if not sets[name] then
+  local given, faults = {}, {}
+  for name, value in maps.sorted(input or {}) do
+    if not move.may_set[name] then
       faults[#faults + 1] = problem.fault(tostring(name), "field.not_in_move", { move = move_name, known = table.concat(move.sets, ", ") })
     end
     given[name] = value
+    if #faults == MAX_FAULTS then
+      break
+    end
   end
+  table.sort(faults, by_field)
   if #faults > 0 then
     problem.raise(422, faults)
   end
   given[entity.state] = move.to
-  return apply(entity, inner, before, actor, given, { action = move_name, kind = "changed", state = true, free_fields = true }), inner
+  return apply(entity, inner, before, actor, given, { action = move_name, kind = "changed", may_set_state = true, free_fields = true }), inner
 end
 
 --- Hides a record from work and keeps everything.
 function records.archive(entity, sealed)
   local inner, before = find_to_change(entity, sealed, "archive")
   local ctx = context.current()
-  local after = copy(entity, before)
+  local after = copy(before)
   after.archived_at = clock.format(ctx.at)
   return write(ctx, entity, inner, before, after, "archived", {
-    columns = { "archived_at" }, params = { ctx.at }, n = 1, old = { archived_at = json.null }, new = { archived_at = after.archived_at },
+    names = { "archived_at" }, values = { ctx.at }, n = 1, old = { archived_at = json.null }, new = { archived_at = after.archived_at },
   }), inner
 end
 

@@ -3,6 +3,7 @@
 -- It runs in the home lane as one unit, before the generation serves. Whatever cannot be reached by adding is
 -- refused with the reason, and the old generation goes on.
 
+local id = require "core.id"
 local mistake = require "mistake"
 local registry = require "entities.registry"
 local schema_sql = require "sql.schema"
@@ -36,7 +37,7 @@ end
 local function indexes(entity)
   local list = {}
   for _, names in ipairs(entity.unique) do
-    list[#list + 1] = { columns = columns_of(entity, names), unique = true }
+    list[#list + 1] = { columns = columns_of(entity, names), unique = true, names = names }
   end
   for _, names in ipairs(entity.index) do
     list[#list + 1] = { columns = columns_of(entity, names) }
@@ -52,6 +53,19 @@ local function indexes(entity)
     end
   end
   return list
+end
+
+local function create_index(entity, index)
+  local ok, fault = pcall(store.run, schema_sql.create_index(entity, index.columns, index.unique))
+  if ok then
+    return
+  elseif not (index.unique and type(fault) == "table" and fault.code == "unique") then
+    error(fault, 0)
+  end
+  local row = store.query(schema_sql.doubles(entity, index.columns))[1]
+  mistake("%s: %s cannot be unique by %s: %d records share their values, for example %s and %s",
+    tostring(index.names.where), entity.name, table.concat(index.names, ", "), row[1],
+    id.seal(row[2]), id.seal(row[3]))
 end
 
 local function expand(entity, known)
@@ -76,7 +90,7 @@ local function expand(entity, known)
     end
   end
   for _, index in ipairs(indexes(entity)) do
-    store.run(schema_sql.create_index(entity, index.columns, index.unique))
+    create_index(entity, index)
   end
   if not known then
     store.run(schema_sql.add_to_catalogue, entity.name, "id", "id")

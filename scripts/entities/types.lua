@@ -3,10 +3,11 @@
 -- A type is a table:
 --   columns(field)              the columns of the field: { { suffix, kind } … }; kind is INTEGER or TEXT
 --   read(field, value)          a value as it comes from JSON or from Lua → its column values, in order, or
---                               nil and a fault { code, values }
+--                               nil and a fault { code, values }; nil alone: it is as good as empty
 --   load(field, first, …)       column values → the value in a record, never called for NULL
 --   merge(before, given)        what a merge patch of a value that has parts comes to (may be missing)
 --   operators                   which filters it has
+--   operand(field, text)        a filter's text → the value to compare with, or nil and a fault
 --   sort                        the suffix of the column to sort and compare by, or false
 --   shown                       how a column is written as JSON (core/script/bind_projection.c)
 --   sum                         the suffix of the column to sum, and sum_value(total) to give it back
@@ -15,6 +16,7 @@
 -- values of core.decimal.
 
 local clock = require "core.clock"
+local context = require "context"
 local decimal = require "core.decimal"
 local id = require "core.id"
 local money = require "money"
@@ -43,15 +45,16 @@ local function checked_text(field, value, default_max, many_lines)
   if type(value) ~= "string" then
     return nil, { "field.text" }
   end
-  local count = text.length(value)
-  if not many_lines and value:find("[%c]") then
-    return nil, { "field.line" }
-  end
+  local tidy, count = text.tidy(value, many_lines)
   local max = field.max or default_max
-  if count > max then
+  if not tidy then
+    return nil, { "field.line" }
+  elseif count > max then
     return nil, { "field.too_long", { max = max, count = count } }
+  elseif tidy == "" then
+    return nil
   end
-  return field.lower and text.lower(value) or value
+  return field.lower and text.lower(tidy) or tidy
 end
 
 local function text_type(default_max, check, many_lines)
@@ -59,13 +62,13 @@ local function text_type(default_max, check, many_lines)
     columns = one_column "TEXT", load = as_is, operators = textual, sort = "", shown = "text",
     read = function(field, value)
       local good, fault = checked_text(field, value, default_max, many_lines)
-      if good == nil then
-        return nil, fault
-      end
-      if check and not check(good) then
+      if good and check and not check(good) then
         return nil, { "field." .. field.type }
       end
-      return good
+      return good, fault
+    end,
+    operand = function(field, value)
+      return field.lower and text.lower(value) or value
     end,
   }
 end
@@ -96,8 +99,8 @@ types.integer = {
     end
     return whole
   end,
-  from_text = function(_, value)
-    return value:find("^%-?%d+$") and math.tointeger(tonumber(value)) or value
+  operand = function(_, value)
+    return value:find("^%-?%d+$") and math.tointeger(tonumber(value)) or nil, { "field.integer" }
   end,
   sum_value = function(_, total)
     return total
@@ -120,6 +123,10 @@ types.decimal = {
   end,
   load = function(field, units)
     return decimal.new(units, field.scale)
+  end,
+  operand = function(field, value)
+    local amount = decimal.parse(value, field.scale)
+    return amount and amount:units(), { "field.decimal", { scale = field.scale } }
   end,
   sum_value = function(field, total)
     return decimal.new(total, field.scale)
@@ -160,7 +167,7 @@ types.money = {
     if field.min and amount:units() < field.min * 10 ^ amount:scale() then
       return nil, { "field.min", { min = field.min } }
     end
-    return amount:units(), amount:currency(), amount:units(), clock.today(clock.now())
+    return amount:units(), amount:currency(), amount:units(), clock.today(context.current().at)
   end,
   load = function(_, units, currency)
     return money.of_units(units, currency)
@@ -176,8 +183,10 @@ types.money = {
     end
     return merged
   end,
-  from_text = function(_, value)
-    return money.parse(value, settings.base_currency()) or value
+  operand = function(_, value)
+    local base = settings.base_currency()
+    local amount = money.parse(value, base)
+    return amount and amount:units(), { "field.amount", { scale = money.digits(base), currency = base } }
   end,
   sum_value = function(_, total)
     return money.of_units(total, settings.base_currency())
@@ -195,17 +204,23 @@ types.boolean = {
   load = function(_, value)
     return value ~= 0
   end,
-  from_text = function(_, value)
+  operand = function(_, value)
     if value == "true" then
-      return true
+      return 1
     elseif value == "false" then
-      return false
+      return 0
     end
-    return value
+    return nil, { "field.boolean" }
   end,
 }
 
-types.date = {
+-- The other types compare with what they would take.
+local function as_read(kind)
+  kind.operand = kind.read
+  return kind
+end
+
+types.date = as_read {
   columns = one_column "TEXT", load = as_is, operators = ordered, sort = "", shown = "text",
   read = function(_, value)
     if type(value) ~= "string" or not clock.date(value) then
@@ -215,7 +230,7 @@ types.date = {
   end,
 }
 
-types.timestamp = {
+types.timestamp = as_read {
   columns = one_column "INTEGER", operators = ordered, sort = "", shown = "timestamp",
   read = function(_, value)
     local ms = type(value) == "string" and clock.parse(value)
@@ -236,13 +251,13 @@ local function choice_read(field, value)
   return value
 end
 
-types.choice = {
+types.choice = as_read {
   columns = one_column "TEXT", load = as_is, operators = equality, sort = "", shown = "text", read = choice_read,
 }
 types.state = types.choice
 
 -- That the record exists, and that the actor may know it, is checked by scripts/entities/records.lua.
-types.reference = {
+types.reference = as_read {
   columns = one_column "INTEGER", operators = equality, sort = "", shown = "id",
   read = function(field, value)
     if type(value) == "table" and type(value.id) == "string" then

@@ -51,6 +51,14 @@ function request.question(query, options)
   return question
 end
 
+--- Refuses any parameter, for routes that take none.
+function request.no_question(req)
+  local parameter = req.query ~= "" and request.parameters(req.query)[1]
+  if parameter then
+    refuse(parameter[1], "query.none", { name = parameter[1] })
+  end
+end
+
 --- The value of a cookie, or nil.
 function request.cookie(req, name)
   local header = req.headers.cookie

@@ -5,7 +5,9 @@ local context = require "context"
 local decisions = require "decisions"
 local json = require "core.json"
 local passwords = require "people.passwords"
+local i18n = require "i18n"
 local policies = require "access.policies"
+local problem = require "problem"
 local projections = require "entities.projections"
 local query = require "entities.query"
 local records = require "entities.records"
@@ -74,7 +76,6 @@ end
 local function summary(entity)
   return { method = "GET", pattern = "/summary", reads = true, run = function(req)
     local question = request.question(req.query, summary_options)
-    question.count = question.count ~= nil
     return answer(200, { data = query.summary(entity, question) })
   end }
 end
@@ -116,30 +117,26 @@ local function create(entity)
   end }
 end
 
--- A merge patch reaches into an amount: what the patch does not name of it stays (RFC 7396).
-local function merge_money(entity, sealed, body)
-  local record
-  for _, field in ipairs(entity.fields) do
-    local given = body[field.name]
-    if field.type == "money" and type(given) == "table" and (given.amount == nil or given.currency == nil) then
-      record = record or records.get(entity, sealed) or {}
-      if record[field.name] then
-        local merged = json.decode(json.encode(record[field.name]))
-        for key, value in pairs(given) do
-          merged[key] = value
-        end
-        body[field.name] = merged
-      end
+-- If-Match (RFC 9110 section 13.1.1): the change is for a version that the caller has seen, or for none.
+local function check_version(req, entity, sealed)
+  local wanted = req.headers["if-match"]
+  if not wanted or wanted == "*" then
+    return
+  end
+  local record = find(entity, sealed)
+  for tag in wanted:gmatch('[^,%s]+') do
+    if tag == ('"%d"'):format(record.version) then
+      return
     end
   end
-  return body
+  error(problem.new(412, "version", { detail = i18n.text("detail.version", { version = record.version }) }), 0)
 end
 
 local function update(entity)
   return { method = "PATCH", pattern = "/{id}", prepare = passwords.prepare(entity), run = function(req, arguments, prepared)
     local question = rest.question_of_one(req)
-    local body = merge_money(entity, arguments[1], passwords.merge(request.body(req), prepared))
-    local _, inner = records.update(entity, arguments[1], body)
+    check_version(req, entity, arguments[1])
+    local _, inner = records.update(entity, arguments[1], passwords.merge(request.body(req), prepared))
     rules.settle()
     return answer_record(entity, inner, 200, question)
   end }
@@ -148,6 +145,7 @@ end
 local function archive(entity)
   return { method = "DELETE", pattern = "/{id}", run = function(req, arguments)
     local question = rest.question_of_one(req)
+    check_version(req, entity, arguments[1])
     local _, inner = records.archive(entity, arguments[1])
     rules.settle()
     return answer_record(entity, inner, 200, question)
@@ -155,7 +153,8 @@ local function archive(entity)
 end
 
 local function decisions_of(entity)
-  return { method = "GET", pattern = "/{id}/decisions", reads = true, run = function(_, arguments)
+  return { method = "GET", pattern = "/{id}/decisions", reads = true, run = function(req, arguments)
+    request.no_question(req)
     local record, _, inner = find(entity, arguments[1])
     local whole = records.load(entity, id.open(record.id))
     if not policies.allows(entity, "decisions", context.current().actor, whole) then
@@ -175,6 +174,7 @@ function rest.act(entity, name)
   return { method = "POST", action = name, run = function(req, arguments)
     local question = rest.question_of_one(req)
     local body = request.body(req, true)
+    check_version(req, entity, arguments[1])
     if entity.lifecycle and entity.lifecycle.moves[name] then
       local _, inner = records.move(entity, arguments[1], name, body)
       rules.settle()

@@ -7,6 +7,7 @@ local registry = require "entities.registry"
 local actions = require "actions"
 local pages = require "pages"
 local rest = require "http.rest"
+local metrics_routes = require "http.metrics"
 local session_routes = require "http.session"
 
 local routes = { list = {} }
@@ -53,8 +54,10 @@ end
 
 --- Builds the routes when all is declared.
 function routes.finish()
-  for _, route in ipairs(session_routes) do
-    add(route)
+  for _, list in ipairs { session_routes, metrics_routes } do
+    for _, route in ipairs(list) do
+      add(route)
+    end
   end
   for _, entity in ipairs(registry.list) do
     add_entity(entity)

@@ -4,6 +4,7 @@ local clock = require "core.clock"
 local context = require "context"
 local id = require "core.id"
 local json = require "core.json"
+local maps = require "maps"
 local problem = require "problem"
 local records = require "entities.records"
 local registry = require "entities.registry"
@@ -30,11 +31,11 @@ local function check_texts(body, names)
     end
     names[name] = true
   end
-  for name in pairs(body) do
-    if not names[name] then
-      faults[#faults + 1] = problem.fault(name, "field.unknown", { entity = "session", field = name, known = table.concat(names, ", ") })
-    end
+  local unknown = {}
+  for name in maps.sorted(body) do
+    unknown[#unknown + 1] = not names[name] and name or nil
   end
+  problem.unknown_names(faults, "session", unknown, table.concat(names, ", "))
   if #faults > 0 then
     problem.raise(422, faults)
   end
@@ -50,7 +51,8 @@ local function sign_in_prepare(body, req)
   return json.encode { user = id.seal(sessions.verify(body.login:lower(), body.password:sub(1, 1000), req.client)) }
 end
 
-local function sign_in(_, _, prepared)
+local function sign_in(req, _, prepared)
+  request.no_question(req)
   local who = json.decode(prepared)
   local secret, expires_at = sessions.start(who.link and sign_in_links.take(who.link) or id.open(who.user))
   return answer(201, { data = { expires_at = clock.format(expires_at) } }, {
@@ -59,6 +61,7 @@ local function sign_in(_, _, prepared)
 end
 
 local function sign_out(req)
+  request.no_question(req)
   local secret = request.cookie(req, sessions.cookie)
   if secret then
     sessions.finish(secret)
@@ -66,7 +69,8 @@ local function sign_out(req)
   return { status = 204, headers = { ["set-cookie"] = cookie("", 0) }, body = "" }
 end
 
-local function who_am_i()
+local function who_am_i(req)
+  request.no_question(req)
   local actor = context.current().actor
   local roles = json.array {}
   for role in pairs(actor.roles) do

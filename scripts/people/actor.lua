@@ -96,6 +96,7 @@ local function reach(text)
   end
 end
 local find_subtree, find_partner_company = reach(people_sql.subtree), reach(people_sql.partner_company)
+local find_above = reach(people_sql.above)
 
 --- The positions that the actor holds with a role.
 ---@return integer[]
@@ -113,6 +114,12 @@ end
 ---@return integer[]
 function Actor:subtree_of(role)
   return of_role(self, "subtree", role, find_subtree)
+end
+
+--- The units of the chairs with a role, and all that these lie in.
+---@return integer[]
+function Actor:above_of(role)
+  return of_role(self, "above", role, find_above)
 end
 
 --- All units of the partner companies in which the actor has a chair with a role; none for the vendor's own people.
@@ -154,6 +161,13 @@ function actor.by_secret(kind, text)
     keep(kind, text, found, math.min(rows[1][8] or midnight, midnight))
   end
   return found
+end
+
+--- The actor of a user, or nil.
+---@param user integer
+function actor.by_user(user)
+  local today = clock.today(clock.now())
+  return from_rows(store.query(people_sql.by_user, today, today, user))
 end
 
 --- The actor of a login, without a check of any password: for tests.

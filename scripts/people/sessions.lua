@@ -70,4 +70,12 @@ function sessions.finish(secret)
   store.touch()
 end
 
+--- Ends the sessions of somebody whose password was set, but not the one in which it was.
+---@param user integer
+---@param but string|nil the text of that session
+function sessions.finish_others(user, but)
+  store.run(people_sql.end_other_sessions, user, store.blob(but and hash.blake2b(but) or ""))
+  store.touch()
+end
+
 return sessions

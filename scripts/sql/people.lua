@@ -14,13 +14,15 @@ local chairs = [[
 --- Parameters: today, today, hash of the token, now.
 people.by_session = chairs:format("s.expires_at", "session AS s", 's."user"', "s.token_hash = ? AND s.expires_at > ?")
 people.by_token = chairs:format("s.expires_at", "token AS s", 's."user"', "s.token_hash = ? AND (s.expires_at IS NULL OR s.expires_at > ?)")
---- Parameters: today, today, login.
+--- Parameters: today, today, id or login.
+people.by_user = chairs:format("NULL", "(SELECT 1) AS s", "u.id", "u.id = ?")
 people.by_login = chairs:format("NULL", "(SELECT 1) AS s", "u.id", "u.login = ?")
 
 people.password = [[SELECT id, password FROM "user" WHERE login = ? AND archived_at IS NULL]]
 
 people.add_session = [[INSERT INTO session (token_hash, "user", created_at, expires_at) VALUES (?, ?, ?, ?)]]
 people.end_session = "DELETE FROM session WHERE token_hash = ?"
+people.end_other_sessions = [[DELETE FROM session WHERE "user" = ? AND token_hash <> ?]]
 people.end_old_sessions = "DELETE FROM session WHERE expires_at <= ?"
 
 people.add_link = [[INSERT INTO sign_in_link (token_hash, "user", expires_at) VALUES (?, ?, ?)]]
@@ -40,6 +42,8 @@ people.by_code = {
   position = "SELECT id FROM position WHERE code = ?",
 }
 
+people.roles = "SELECT code FROM role WHERE archived_at IS NULL"
+
 people.add_token = [[INSERT INTO token (token_hash, "user", name, created_at, expires_at) VALUES (?, ?, ?, ?, ?)]]
 
 --- A unit and all below it. Parameter: unit.
@@ -48,6 +52,15 @@ people.subtree = [[
     SELECT id FROM unit WHERE id = ?
     UNION SELECT u.id FROM unit AS u JOIN below ON u.parent = below.id)
   SELECT id FROM below]]
+
+--- A unit and all that it lies in; from a partner company the way does not lead on to the vendor.
+--- Parameter: unit.
+people.above = [[
+  WITH RECURSIVE above (id, parent, kind) AS (
+    SELECT id, parent, kind FROM unit WHERE id = ?
+    UNION SELECT u.id, u.parent, u.kind FROM unit AS u JOIN above ON u.id = above.parent
+           WHERE coalesce(above.kind, '') <> 'partner')
+  SELECT id FROM above]]
 
 --- The partner company that a unit belongs to, and all its units: from the unit upwards as long as the kind is
 --- `partner`, then down. Parameter: unit.
@@ -61,20 +74,24 @@ people.partner_company = [[
   SELECT id FROM below]]
 
 --- Who could take what a selector offers: chairs filled today by a person with a role that takes work, the one with
---- the fewest taken first. Parameters: selector, today, today, then the unit's or position's code.
+--- the fewest taken first. What is archived (user, role, unit) takes nothing any more. Parameters: selector, today,
+--- today, then the unit's or position's code.
 local seats = [[
   SELECT p.id, coalesce(s.taken, 0) FROM position AS p
     JOIN "user" AS u ON u.id = p.holder AND u.archived_at IS NULL
-    JOIN role AS r ON r.id = p.role AND r.assignable = 1
+    JOIN role AS r ON r.id = p.role AND r.assignable = 1 AND r.archived_at IS NULL
+    LEFT JOIN unit AS w ON w.id = p.unit
     LEFT JOIN assignment_seat AS s ON s.selector = ? AND s.position = p.id
-   WHERE p.archived_at IS NULL AND (p."from" IS NULL OR p."from" <= ?) AND (p."to" IS NULL OR p."to" >= ?) AND %s
+   WHERE p.archived_at IS NULL AND w.archived_at IS NULL
+         AND (p."from" IS NULL OR p."from" <= ?) AND (p."to" IS NULL OR p."to" >= ?) AND %s
    ORDER BY coalesce(s.taken, 0), coalesce(s.last_txn, 0), p.id]]
 
 people.seats = {
   unit = seats:format([[p.unit IN (
     WITH RECURSIVE below (id) AS (
-      SELECT id FROM unit WHERE code = ?
-      UNION SELECT u.id FROM unit AS u JOIN below ON u.parent = below.id)
+      SELECT id FROM unit WHERE code = ? AND archived_at IS NULL
+      UNION SELECT u.id FROM unit AS u JOIN below ON u.parent = below.id
+             WHERE u.archived_at IS NULL)
     SELECT id FROM below)]]),
   position = seats:format("p.code = ?"),
 }

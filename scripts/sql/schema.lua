@@ -46,14 +46,30 @@ function schema.add_column(entity, column)
   return ("ALTER TABLE %s ADD COLUMN %s %s"):format(sql.name(entity.name), sql.name(column.name), column.kind)
 end
 
---- An index whose name says what it covers, so that it is made once.
-function schema.create_index(entity, columns, unique)
+local function quote(columns)
   local quoted = {}
   for i, column in ipairs(columns) do
     quoted[i] = sql.name(column)
   end
+  return quoted
+end
+
+--- Of the records that have the same values as others: how many there are, and the ids of two.
+function schema.doubles(entity, columns)
+  local quoted = quote(columns)
+  return ([[
+    WITH doubles (n, a, b) AS (
+      SELECT count(*), min(id), max(id) FROM %s
+       WHERE %s IS NOT NULL GROUP BY %s HAVING count(*) > 1)
+    SELECT sum(n) OVER (), a, b FROM doubles ORDER BY a LIMIT 1]]):format(
+    sql.name(entity.name), table.concat(quoted, " IS NOT NULL AND "), table.concat(quoted, ", "))
+end
+
+--- An index whose name says what it covers, so that it is made once.
+function schema.create_index(entity, columns, unique)
   return ("CREATE %sINDEX IF NOT EXISTS %s ON %s (%s)"):format(unique and "UNIQUE " or "",
-    sql.name(entity.name .. (unique and "!" or ":") .. table.concat(columns, "+")), sql.name(entity.name), table.concat(quoted, ", "))
+    sql.name(entity.name .. (unique and "!" or ":") .. table.concat(columns, "+")),
+    sql.name(entity.name), table.concat(quote(columns), ", "))
 end
 
 return schema

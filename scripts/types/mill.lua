@@ -95,6 +95,16 @@ function Records:archive(record) end
 ---@return mill.Record
 function Records:move(record, move, fields) end
 
+---The records of all entities: `mill.db.lead:create { … }`.
+---@class mill.Db
+---@field [string] mill.Records
+local Db = {}
+
+---The same with the rights of another: a user, or "system".
+---@param user mill.Id|mill.Record|"system"
+---@return mill.Db
+function Db:as(user) end
+
 ---What plugin.lua returns.
 ---@class mill.Manifest
 ---@field name string the folder's name
@@ -102,10 +112,17 @@ function Records:move(record, move, fields) end
 ---@field api integer 1
 ---@field title? mill.Text
 ---@field needs? table<string, string> plugin → version, such as "^1.2"
+---@field settings? table<string, mill.Setting|any> name → setting; in a pack also name → value of a plugin's setting
+---@field permissions? string[] `{ "elevate" }`: its actions may act as others than the caller
+
+---A setting, as a manifest declares it.
+---@class mill.Setting
+---@field type "text"|"integer"|"boolean"|"duration"|"currency"
+---@field default any
+---@field label mill.Text
 
 ---What pack.lua of a client pack returns.
 ---@class mill.Pack: mill.Manifest
----@field settings? table<string, any> name → value; `base_currency` is the currency of sums
 ---@field seed? string[][] `{ mapping, file }` …, imported in order at the first start
 ---@field welcome? mill.Text what the server prints at its start
 ---@field demo_logins? boolean true: it brings logins with a known password
@@ -155,19 +172,20 @@ function Records:move(record, move, fields) end
 ---@class mill.Grant
 ---@field role string a role's code
 ---@field allow "all"|string[] read, create, update, archive, decisions, and names of moves and actions
----@field where? "all"|"own"|"unit"|"unit_subtree"|"partner"|table<string, string> `{ unit_subtree = "id" }` names another field
+---@field where? "all"|"own"|"unit"|"unit_subtree"|"unit_above"|"partner"|table<string, string> `{ unit_subtree = "id" }` names another field
 ---@field fields? string[] which fields it shows or lets change; all without it
 
 ---@class mill.Rule
 ---@field title mill.Text
 ---@field on string|string[] "visit.created", "visit.changed", "visit.archived"
 ---@field run fun(record: mill.Record, before?: mill.Record)
+---@field uses? string[] the decisions that `run` asks
 ---@field invariant? boolean true: when `run` raises, the request fails
 
 ---@class mill.Decision
 ---@field title mill.Text
 ---@field facts? table[] `{ "score", of = "lead.score", label = … }` …
----@field outcome? table[] `{ "channel", label = … }` …
+---@field outcome? table[] `{ "channel", type = …, values = …, label = … }` …
 ---@field hit? "first"|"unique" of a table
 ---@field rows? any[][] of a table: a test for each fact, then a value for each outcome
 ---@field decide? fun(facts: table<string, any>): table<string, any> instead of rows
@@ -206,7 +224,7 @@ function Records:move(record, move, fields) end
 ---@field version? string
 
 ---@class mill
----@field db table<string, mill.Records> `mill.db.lead:create { … }`
+---@field db mill.Db `mill.db.lead:create { … }`
 ---@field null mill.Null clears a field
 mill = {}
 
@@ -289,7 +307,7 @@ function mill.cause() end
 ---@param text any
 function mill.log(level, text) end
 
----A setting of the client pack, or nil.
+---The value of a setting, which the manifest of some plugin declares and a client pack may change.
 ---@param name string
 ---@return any
 function mill.setting(name) end

@@ -248,6 +248,10 @@ test("base64url has one text for each value", function()
   for _, wrong in ipairs { "A", "AB", "AA==", "A+8A", "AA AA", "AA\n", "AAAAA" } do
     is(hash.unbase64url(wrong), nil)
   end
+  for byte = 0, 255 do
+    local digit = string.char(byte)
+    is(hash.unbase64url(digit .. "AAA") ~= nil, digit:find "^[%w_-]$" ~= nil)
+  end
 end)
 
 test("a sealed value opens only unchanged and for its purpose", function()

@@ -27,7 +27,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	fault_vfs_room(FAULT_NO_LIMIT);
-	fault_vfs_fail_sync(0);
+	fault_vfs_fail(FAULT_SYNC, 0, 0);
 	store_fixture_close(&fixture);
 	return 0;
 }
@@ -145,11 +145,11 @@ static void test_a_failed_sync_leaves_the_outcome_unknown_and_the_next_unit_work
 	(void)state;
 	assert_int_equal(store_conn_open(&reader, fixture.store, STORE_READ, NULL), 0);
 	store_unit_end(items_in(reader), STORE_UNDO, hear, &(struct heard){0});
-	fault_vfs_fail_sync(1);
+	fault_vfs_fail(FAULT_SYNC, 0, 1);
 	for (int i = 0; i < 3; i++)
 		item_unit(i + 1, 100, false, &heard[i]);
 	store_flush(fixture.writer);
-	fault_vfs_fail_sync(1);
+	fault_vfs_fail(FAULT_SYNC, 0, 1);
 	item_unit(4, 100, true, &alone);
 	item_unit(5, 100, false, &after);
 	store_flush(fixture.writer);

@@ -294,7 +294,7 @@ static void test_after_the_grace_what_is_left_is_cut_and_may_be_answered_still(v
 
 static void test_two_servers_share_a_port(void **state)
 {
-	struct http_owner owner = {on_request, on_refusal, on_done, NULL};
+	struct http_owner owner = {on_request, on_refusal, on_done, NULL, NULL};
 	struct http_server *second;
 	struct world world;
 	struct err err;
@@ -318,7 +318,7 @@ static void test_two_servers_share_a_port(void **state)
 
 static void test_an_address_that_cannot_be_had_is_named(void **state)
 {
-	struct http_owner owner = {on_request, on_refusal, on_done, NULL};
+	struct http_owner owner = {on_request, on_refusal, on_done, NULL, NULL};
 	struct http_server *server;
 	uv_loop_t loop;
 	struct err err;

@@ -143,7 +143,7 @@ static inline void on_stopped(void *data)
 
 static inline void make_world(struct world *world, const struct http_limits *limits)
 {
-	struct http_owner owner = {on_request, on_refusal, on_done, world};
+	struct http_owner owner = {on_request, on_refusal, on_done, world, NULL};
 	struct err err;
 
 	*world = (struct world){0};

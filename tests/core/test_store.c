@@ -514,6 +514,7 @@ static void test_commits_are_synced_and_sqlite_is_locked_down(void **state)
 
 	(void)state;
 	assert_int_equal(number_of(unit, "PRAGMA synchronous"), 2);
+	assert_int_equal(number_of(unit, "PRAGMA wal_autocheckpoint"), 0);
 	assert_int_equal(number_of(unit, "PRAGMA foreign_keys"), 0);
 	assert_int_equal(number_of(unit, "PRAGMA trusted_schema"), 0);
 	assert_int_equal(number_of(unit, "PRAGMA temp_store"), 2);

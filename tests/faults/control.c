@@ -23,6 +23,27 @@ static void answer_checkpoint(FILE *client, const char *path)
 		fprintf(client, "error %s\n", sqlite3_errstr(rc));
 }
 
+static void obey_fail(FILE *client, const char *line)
+{
+	static const char *const kinds[FAULT_KINDS] = {
+		[FAULT_WRITE] = "write",
+		[FAULT_SYNC] = "sync",
+		[FAULT_CHECKPOINT] = "checkpoint",
+		[FAULT_MEMORY] = "memory",
+	};
+	unsigned skip, count;
+	char kind[16];
+
+	if (sscanf(line, "%15s %u %u", kind, &skip, &count) == 3)
+		for (unsigned i = 0; i < FAULT_KINDS; i++)
+			if (strcmp(kind, kinds[i]) == 0) {
+				fault_vfs_fail(i, skip, count);
+				fputs("ok\n", client);
+				return;
+			}
+	fputs("error it is fail write|sync|checkpoint|memory SKIP COUNT\n", client);
+}
+
 static void obey(FILE *client, char *line)
 {
 	char *word = strsep(&line, " ");
@@ -33,8 +54,14 @@ static void obey(FILE *client, char *line)
 		fault_vfs_hold();
 	} else if (strcmp(word, "release") == 0) {
 		fault_vfs_release();
-	} else if (strcmp(word, "fail-sync") == 0 && line != NULL) {
-		fault_vfs_fail_sync((unsigned)atoi(line));
+	} else if (strcmp(word, "fail") == 0 && line != NULL) {
+		obey_fail(client, line);
+		return;
+	} else if (strcmp(word, "crash") == 0 && line != NULL) {
+		fault_vfs_crash((unsigned)atoi(line));
+	} else if (strcmp(word, "failures") == 0) {
+		fprintf(client, "ok %u\n", fault_vfs_failures());
+		return;
 	} else if (strcmp(word, "held") == 0) {
 		fprintf(client, "ok %u\n", fault_vfs_held());
 		return;

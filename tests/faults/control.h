@@ -3,9 +3,12 @@
  * Each line is a command and gets one line back, "ok", "ok NUMBER" or "error WORDS":
  *
  *   room N | room off    files may grow by N more bytes | without limit
- *   hold | release       syncs of a write-ahead log wait | go on
+ *   hold | release       syncs of commits wait | go on
  *   held                 how many are waiting now
- *   fail-sync N          the next N syncs of a write-ahead log fail
+ *   fail KIND SKIP N     after SKIP more of that kind N fail: write, sync (a commit's), checkpoint
+ *                        (every other sync), memory (SQLite's allocations)
+ *   failures             how many have failed since the start
+ *   crash SEED           the process ends, with some of its unsynced sectors on the disk
  *   checkpoint PATH      moves what is committed from the log into the database */
 #pragma once
 

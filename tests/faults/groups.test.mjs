@@ -132,7 +132,7 @@ test('with no room at all each runs again alone and answers 503', async () => {
 
 test('a change whose sync fails is answered as unknown, in the caller’s language, and nobody is told to send it again', async () => {
   await with_server(async (server, admin) => {
-    await server.tell('fail-sync 1');
+    await server.tell('fail sync 0 1');
 
     const answer = await admin.request('POST', '/api/v1/note', { text: 'perhaps' }, { 'accept-language': 'zh-CN' });
 

@@ -2,6 +2,7 @@
  * steers it. */
 #include "control.h"
 #include "interrupt.h"
+#include "support/fault_memory.h"
 #include "support/fault_vfs.h"
 #include "tidemill.h"
 
@@ -13,7 +14,8 @@ int main(int argc, char **argv)
 {
 	const char *socket = getenv("TM_FAULT_SOCKET");
 
-	if (fault_vfs_register() != SQLITE_OK || interrupt_register() != SQLITE_OK) {
+	if (fault_memory_register() != SQLITE_OK || fault_vfs_register() != SQLITE_OK ||
+		interrupt_register() != SQLITE_OK) {
 		fputs("the fault layer cannot be set up\n", stderr);
 		return 1;
 	}

@@ -504,6 +504,7 @@ describe('a summary', () => {
   test('has no count unless it is asked for', async () => {
     assert.deepEqual(Object.keys((await sum_up('code=sample&by=colour'))[0]), ['by']);
     assert.deepEqual(Object.keys((await sum_up('code=sample&by=colour&sum=number'))[0]).sort(), ['by', 'sum']);
+    for (const count of ['count', 'count=', 'count=true']) assert.equal((await sum_up(`code=sample&${count}`))[0].count, 60);
   });
 
   test('whose sum is too large is refused, not rounded', async () => {
@@ -649,6 +650,24 @@ describe('a session', () => {
     assert.equal((await list('/api/v1/session', client)).data.user.name, 'New');
     assert_problem(await server.nobody.post('/api/v1/session', { login: 'new.user', password: 'correct horse batterie' }), 401);
     assert_problem(await client.get('/api/v1/lead'), 403);
+  });
+
+  test('ends when the password is set, but for the one in which it was', async () => {
+    const login = 'second.admin';
+    const { id } = await create('user', { login, name: 'Second', password: 'the first one' });
+    const [{ id: role }] = (await admin.get('/api/v1/role?code=administrator')).body.data;
+    await create('position', { code: login, holder: id, role });
+    const [here, elsewhere] = [await server.log_in(login, 'the first one'), await server.log_in(login, 'the first one')];
+    const status_of = async (client) => (await client.get('/api/v1/session')).status;
+
+    assert.equal((await here.patch(`/api/v1/user/${id}`, { name: 'Renamed' })).status, 200);
+    assert.deepEqual([await status_of(here), await status_of(elsewhere)], [200, 200]);
+
+    assert.equal((await here.patch(`/api/v1/user/${id}`, { password: 'the second one' })).status, 200);
+    assert.deepEqual([await status_of(here), await status_of(elsewhere)], [200, 401]);
+
+    assert.equal((await admin.patch(`/api/v1/user/${id}`, { password: 'the third one' })).status, 200);
+    assert.deepEqual([await status_of(here), await status_of(admin)], [401, 200]);
   });
 
   test('is opened by the changed password only', async () => {

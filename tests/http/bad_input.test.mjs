@@ -8,7 +8,7 @@ import { probe } from '../support/probe.mjs';
 import { assert_problem, without_request } from '../support/problem.mjs';
 import { connect, exchange } from '../support/raw.mjs';
 import { make_root } from '../support/root.mjs';
-import { start } from '../support/server.mjs';
+import { demo_password, start } from '../support/server.mjs';
 
 const MIB = 1024 * 1024;
 
@@ -373,9 +373,12 @@ describe('a question', () => {
     'by=nonsense': 'by', 'by=': 'by', 'by=customer.nonsense': 'by', 'by=name.x': 'by', 'by=key': 'by', 'by=customer.parent.name': 'by',
     'by=name,number,title,day,moment': 'by', 'sum=name': 'sum', 'sum=nonsense': 'sum', 'sum=': 'sum', 'sum=version': 'sum',
     'sort=name': 'sort', 'limit=5': 'limit', 'fields=name': 'fields', 'nonsense=1': 'nonsense', 'number.like=1': 'number.like',
+    'by=customer.': 'by', 'by=.name': 'by', 'by=customer..name': 'by', 'by=colour,colour': 'by', 'by=customer.name,customer.name': 'by',
+    'sum=number,number': 'sum', [`sum=${Array(1100).fill('price').join(',')}`]: 'sum',
+    'count=false': 'count', 'count=0': 'count', 'count=yes': 'count', 'count=true,true': 'count',
   };
   for (const [query, field] of Object.entries(bad_sums)) {
-    test(`summary?${query} is refused`, async () => {
+    test(`summary?${query.slice(0, 60)} is refused`, async () => {
       assert_problem(await admin.get(`/api/v1/probe/summary?${query}`), 400, { field });
     });
   }
@@ -392,6 +395,17 @@ describe('a question', () => {
     assert_problem(await admin.post('/api/v1/probe?nonsense=1', { name: fresh() }), 400, { field: 'nonsense' });
     assert_problem(await admin.post('/api/v1/probe?fields=nonsense', { name: fresh() }), 400, { field: 'fields' });
     assert.equal((await admin.get(path)).body.data.version, 1);
+  });
+
+  test('of decisions and of the session takes nothing', async () => {
+    const session = '/api/v1/session';
+
+    for (const answer of [
+      await admin.get(`/api/v1/probe/${here.id}/decisions?nonsense=1`), await admin.get(`/api/v1/probe/${here.id}/decisions?limit=1`),
+      await admin.get(`${session}?x=1`), await admin.delete(`${session}?x=1`),
+      await server.nobody.post(`${session}?x=1`, { login: 'admin', password: demo_password }),
+    ]) assert_problem(answer, 400, { code: 'none', says: /none is taken here/ });
+    assert.equal((await admin.get(session)).status, 200);
   });
 
   test('about a field that is hidden is as one about a field that is not there', async () => {
@@ -494,6 +508,11 @@ describe('who asks', () => {
     assert_problem(empty, 422, { field: 'password', code: 'required' });
     assert_problem(await log_in({ login: 5, password: ['x'] }), 422, { field: 'password', code: 'text' });
     assert_problem(await log_in({ login: 'admin', password: 'x', otp: '1' }), 422, { field: 'otp', code: 'unknown' });
+    const many = await log_in(Object.fromEntries(Array.from({ length: 99_000 }, (_, i) => [`n${i}`, i])));
+    assert_problem(many, 422, { field: 'n0', code: 'unknown' });
+    assert.equal(many.body.errors.filter(({ code }) => code === 'unknown').length, 21);
+    assert.equal(many.text.match(/login, password/g).length, 1);
+    assert.match(many.body.errors.at(-1).message, /lacks 98980 more/);
     assert_problem(await log_in({ login: "' OR 1=1 --", password: "' OR 1=1 --" }), 401);
     assert_problem(await log_in({ login: 'x'.repeat(100_000), password: 'x'.repeat(100_000) }), 401);
   });
@@ -594,7 +613,7 @@ describe('a state', () => {
   test('is left by a move only from where the move begins', async () => {
     const id = await make({ stage: 'busy' });
 
-    assert_problem(await admin.post(`/api/v1/probe/${id}/take`), 409, { says: /take is possible from open, not from busy/ });
+    assert_problem(await admin.post(`/api/v1/probe/${id}/take`), 409, { says: /is possible from Open, not from Busy/ });
   });
 
   test('a move takes only what it sets, and checks it', async () => {

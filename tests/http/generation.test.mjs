@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { root, start } from '../support/server.mjs';
 
@@ -22,11 +22,15 @@ after(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-// Saves a file and waits for the server's word on it.
+// Saves a file, as a careful editor does, and waits for the server's word on it.
 async function save(path, change) {
   const before_text = await readFile(file(path), 'utf8');
+  const text = change(before_text);
+  assert.notEqual(text, before_text, `nothing to save in ${path}`);
   const seen = server.logs.length;
-  await writeFile(file(path), change(before_text));
+  const beside = join(dirname(file(path)), '.saving');
+  await writeFile(beside, text);
+  await rename(beside, file(path));
   for (let i = 0; i < 800; i++) {
     const line = server.logs.slice(seen).split('\n').find((one) => one.includes(' generation '));
     if (line) return line;
@@ -55,7 +59,7 @@ test('a broken file leaves the old generation serving and is named with its line
   assert.match(line, /refused; the one before serves on/);
   assert.match(line, /plugins\/lead\/decisions\/route\.lua:\d+/);
   assert.equal(await selector_of_a_new_lead(), 'unit:west');
-  await save('plugins/lead/decisions/route.lua', (text) => text.replace('\n{{{', ' '));
+  assert.match(await save('plugins/lead/decisions/route.lua', (text) => text.replace('\n{{{', '')), /unchanged/);
 });
 
 test('a cell that cannot be read is named with row and fact', async () => {
@@ -73,15 +77,15 @@ test('a plugin that is missing, and needs that go in a circle, are named', async
 
   assert.match(missing, /prodict.*did you mean product/);
   assert.match(circle, /circle/);
-  await cp(join(root, 'plugins/product/plugin.lua'), file('plugins/product/plugin.lua'));
-  await new Promise((later) => setTimeout(later, 500));
+  const original = await readFile(join(root, 'plugins/product/plugin.lua'), 'utf8');
+  assert.match(await save('plugins/product/plugin.lua', () => original), /unchanged/);
 });
 
 test('what only a client pack may say is refused in a plugin, and not passed over', async () => {
-  const line = await save('plugins/lead/plugin.lua', (text) => text.replace('api = 1,', 'api = 1, settings = { x = 1 },'));
+  const line = await save('plugins/lead/plugin.lua', (text) => text.replace('api = 1,', 'api = 1, demo_logins = true,'));
 
-  assert.match(line, /refused.*plugins\/lead\/plugin\.lua: only a client pack has settings/);
-  await save('plugins/lead/plugin.lua', (text) => text.replace(' settings = { x = 1 },', ''));
+  assert.match(line, /refused.*plugins\/lead\/plugin\.lua: only a client pack has demo_logins/);
+  await save('plugins/lead/plugin.lua', (text) => text.replace(' demo_logins = true,', ''));
 });
 
 test('a plugin that the settings newly name waits for a start, and the server says so', async () => {
@@ -89,6 +93,37 @@ test('a plugin that the settings newly name waits for a start, and the server sa
 
   assert.match(line, /unchanged.*settings are read at the start/);
   await save('config/tidemill.lua', (text) => text.replace(', "none" }', ' }'));
+});
+
+test('what cannot be unique, since there are doubles, is told with its line and two of them', async () => {
+  const path = 'plugins/customer/entities.lua';
+  const before_edit = await readFile(file(path), 'utf8');
+  const ids = [];
+  for (let i = 0; i < 3; i++) ids.push((await admin.post('/api/v1/contact', { name: 'Li Wei', phone: '1' })).body.data.id);
+
+  const line = await save(path, (text) => text.replace(
+    'display = "name",\n  fields = {\n    { "name", "text", required = true, max = 200, label = { en = "Name", zh = "姓名" } },',
+    'display = "name",\n  unique = {\n    { "name", "phone" },\n  },\n'
+    + '  fields = {\n    { "name", "text", required = true, max = 200, label = { en = "Name", zh = "姓名" } },'));
+
+  assert.match(line, /refused.*plugins\/customer\/entities\.lua:26: contact cannot be unique by name, phone: 3 records /);
+  assert.ok(line.includes(`for example ${ids[0]} and ${ids[2]}`), line);
+  assert.doesNotMatch(line, /traceback/);
+  await save(path, () => before_edit);
+});
+
+test('a grant to a role that does not exist is a warning, and none before', async () => {
+  const at_the_start = server.logs.match(/ warn +access .*/g);
+  const path = 'plugins/product/access.lua';
+  const text = await readFile(file(path), 'utf8');
+
+  const line = await save(path, () => `${text}\nmill.access "product" {\n  { role = "auditor", allow = { "read" } },\n}\n`);
+
+  assert.match(line, /outcome=serves/);
+  assert.equal(at_the_start, null);
+  const warnings = server.logs.match(/ warn +access .*/g)?.join('\n') ?? '';
+  assert.match(warnings, /declared=plugins\/product\/access\.lua:\d+ text="no role auditor exists yet"/);
+  await save(path, () => text);
 });
 
 test('a field that is added is there after the save, and one whose type changes is refused', async () => {
@@ -144,7 +179,8 @@ test('a folder that is a link is watched too', async () => {
 });
 
 test('under load no request fails while generations change', async () => {
-  await save('plugins/lead/entities.lua', (text) => text.replace('"budget", "text"', '"budget", "integer"')).catch(() => null);
+  const back = await save('plugins/lead/entities.lua', (text) => text.replace('"budget", "text"', '"budget", "integer"'));
+  assert.match(back, /outcome=serves/);
   let over = false;
   const statuses = new Map();
   const clients = Array.from({ length: 8 }, async (_, i) => {
@@ -154,7 +190,9 @@ test('under load no request fails while generations change', async () => {
     }
   });
 
-  for (let i = 0; i < 10; i++) await save('plugins/lead/decisions/route.lua', (text) => `${text}\n-- ${i}`);
+  for (let i = 0; i < 10; i++) {
+    assert.match(await save('plugins/lead/decisions/route.lua', (text) => `${text}\n-- ${i}`), /outcome=serves/);
+  }
   over = true;
   await Promise.all(clients);
 

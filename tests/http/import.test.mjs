@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -28,14 +28,41 @@ function run(...args) {
   });
 }
 
-async function import_rows(name, rows, ...more) {
+async function import_file(mapping, header, name, rows, ...more) {
   const file = join(folder, name);
-  await writeFile(file, Buffer.concat([Buffer.from(`${HEADER}\n`), ...rows.map((row) => Buffer.concat([Buffer.from(row), Buffer.from('\n')]))]));
-  const result = await run('import', 'opportunity', file, '--data', server.data, '--json', ...more);
-  return { ...result, file, report: result.status === 0 ? JSON.parse(result.stdout) : null };
+  await writeFile(file, Buffer.concat([header, ...rows].map((row) => Buffer.concat([Buffer.from(row), Buffer.from('\n')]))));
+  const result = await run('import', mapping, file, '--data', server.data, '--json', ...more);
+  return { ...result, file, report: result.stdout.startsWith('{') ? JSON.parse(result.stdout) : null };
+}
+
+const import_rows = (name, rows, ...more) => import_file('opportunity', HEADER, name, rows, ...more);
+
+// The values of a line of CSV; what is in quotes may hold a comma.
+const cells = (line) => [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => (
+  quoted?.replaceAll('""', '"') ?? plain));
+
+// The rows of a rejects file: what it says of each, as [line, column, reason], and what stood there.
+async function rejects_of(file) {
+  const [header, ...rows] = (await readFile(`${file}.rejects.csv`, 'latin1')).trim().split(/\r?\n/).map(cells);
+  assert.deepEqual(header.slice(0, 3), ['line', 'column', 'reason']);
+  return rows.map(([line, column, reason, ...values]) => ({ fault: [Number(line), column, reason], values }));
 }
 
 const changes = async () => Number((await ask(database(server.data), 'SELECT count(*) FROM change'))[0][0]);
+
+test('the status is 0 when every row was taken, and 1 when one was refused; both are reported', async () => {
+  const good = 'IMP60001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800';
+
+  const taken = await import_rows('status.csv', [good]);
+  const partly = await import_rows('status.csv', [good, good.replace('4800', 'none')]);
+  const refused = await run('import', 'opportunity', partly.file, '--data', server.data);
+  const help = await run('import', '--help');
+
+  assert.deepEqual([taken.status, partly.status, refused.status], [0, 1, 1]);
+  assert.deepEqual([partly.report.unchanged, partly.report.refused], [1, 1]);
+  assert.match(refused.stdout, /1 rows refused/);
+  assert.match(help.stdout, /status is 0 when every row was taken, and 1 when rows were refused/);
+});
 
 test('good rows are created, and refused rows go to the rejects file with line, column and reason', async () => {
   const { report, file } = await import_rows('mixed.csv', [
@@ -47,9 +74,90 @@ test('good rows are created, and refused rows go to the rejects file with line, 
   ]);
 
   assert.deepEqual([report.rows, report.created, report.refused], [5, 1, 4]);
-  const rejects = (await readFile(`${file}.rejects.csv`, 'latin1')).trim().split(/\r?\n/);
-  assert.match(rejects[0], /^"?line"?,"?column"?,"?reason"?,/);
-  assert.deepEqual(rejects.slice(1).map((line) => Number(line.replaceAll('"', '').split(',')[0])).sort(), [3, 4, 5, 6]);
+  assert.deepEqual((await rejects_of(file)).map((row) => row.fault), [
+    [3, 'sales_agent', 'there is no Position with code nobody.known'],
+    [4, '', 'the row has 6 values, the header 8'],
+    [5, 'account', 'the value is not UTF-8'],
+    [6, 'engage_date', 'a date such as 2026-11-23 is needed'],
+  ]);
+  assert.deepEqual((await rejects_of(file)).map((row) => row.values), [
+    ['IMP00002', 'Nobody Known', 'GTX Pro', 'Isdom', 'Won', '2017-01-02', '2017-02-03', '4800'],
+    ['IMP00003', 'Anna Snelling', 'GTX Pro', 'Isdom', 'Won', '2017-01-02'],
+    ['IMP00004', 'Anna Snelling', 'GTX Pro', '\u00ff\u00fe', 'Won', '2017-01-02', '2017-02-03', '1'],
+    ['IMP00005', 'Anna Snelling', 'GTX Pro', 'Isdom', 'Won', '2017-13-45', '2017-02-03', '4800'],
+  ]);
+});
+
+const ACCOUNT = 'account,sector,year_established,revenue,employees,office_location,subsidiary_of';
+
+test('a number that is none is refused, and named with its column', async () => {
+  const { report, file } = await import_file('account', ACCOUNT, 'accounts.csv', [
+    'Import One,retail,199x,10,100,Kenya,',
+    'Import Two,retail,1999,10,many,Kenya,',
+    'Import Three,retail,1999,10,-5,Kenya,',
+    'Import Four,retail,,10,,Kenya,',
+  ]);
+
+  assert.deepEqual([report.created, report.refused], [1, 3]);
+  const whole = 'a whole number between -9007199254740991 and 9007199254740991 is needed';
+  assert.deepEqual((await rejects_of(file)).map((row) => row.fault), [
+    [2, 'year_established', whole], [3, 'employees', whole], [4, 'employees', 'at least 0'],
+  ]);
+});
+
+const needed = 'needed is {"amount": "12.50", "currency": "USD"}';
+
+test('an amount that is none is refused, and named with its column', async () => {
+  const opportunities = await import_rows('amounts.csv', [
+    'IMP30001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,48oo',
+    'IMP30002,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,48.123',
+    'IMP30003,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,99999999999999999999',
+  ]);
+  const products = await import_file('product', 'product,series,sales_price', 'products.csv', ['Import GTX,GTX,', 'Import MG,MG,free']);
+
+  const digits = 'a number as text is needed, with at most 2 digits after the point, for example "12.50"';
+  assert.deepEqual((await rejects_of(opportunities.file)).map((row) => row.fault), [
+    [2, 'close_value', needed], [3, 'close_value', digits], [4, 'close_value', 'the number is too large'],
+  ]);
+  assert.deepEqual((await rejects_of(products.file)).map((row) => row.fault), [[2, 'sales_price', needed], [3, 'sales_price', needed]]);
+});
+
+test('after a run without a refused row there is no rejects file', async () => {
+  const row = (amount) => `IMP40001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,${amount}`;
+  const { file } = await import_rows('mended.csv', [row('none')]);
+  await access(`${file}.rejects.csv`);
+
+  const { report } = await import_rows('mended.csv', [row('4800')]);
+
+  assert.equal(report.created, 1);
+  await assert.rejects(access(`${file}.rejects.csv`), { code: 'ENOENT' });
+});
+
+test('the refused rows never take the place of the rows that are read', async () => {
+  const file = join(folder, 'same.csv');
+  await writeFile(file, `${HEADER}\nX,Nobody Known,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,1\n`);
+  const before = await readFile(file, 'utf8');
+
+  const same = await run('import', 'opportunity', file, '--data', server.data, '--rejects', file);
+  const directory = await run('import', 'opportunity', file, '--data', server.data, '--rejects', folder);
+
+  assert.deepEqual([same.status, directory.status], [1, 1]);
+  assert.match(same.stderr, /same\.csv/);
+  assert.match(directory.stderr, /cannot remove/);
+  assert.equal(await readFile(file, 'utf8'), before);
+});
+
+test('a row whose record was archived is refused, and says so', async () => {
+  const row = 'IMP50001,Anna Snelling,GTX Pro,Isdom,Won,2017-01-02,2017-02-03,4800';
+  await import_rows('archived.csv', [row]);
+  const admin = await server.log_in('admin');
+  const [{ id }] = (await admin.get('/api/v1/opportunity?number=IMP50001')).body.data;
+  await admin.delete(`/api/v1/opportunity/${id}`);
+
+  const { report, file } = await import_rows('archived.csv', [row]);
+
+  assert.deepEqual([report.created, report.changed, report.refused], [0, 0, 1]);
+  assert.deepEqual((await rejects_of(file)).map(({ fault }) => fault), [[2, 'opportunity_id', 'the record is archived']]);
 });
 
 test('the same file read twice changes nothing the second time', async () => {

@@ -54,6 +54,7 @@ function reference.offered(text)
   for name in pairs(mill.db.anything) do
     names["Records:" .. name] = true
   end
+  names["Db:as"] = type(mill.db.as) == "function" or nil
   return names
 end
 
@@ -97,7 +98,8 @@ function reference.told(text)
       if not name then
         name, parameters = heading:match '^([%w_.]+) "(.-)"'
       end
-      name = (name or heading):gsub("^mill%.db%.ENTITY:", "Records:"):gsub("^amount:", "Amount:")
+      name = (name or heading):gsub("^mill%.db%.ENTITY:", "Records:"):gsub(
+        "^mill%.db:", "Db:"):gsub("^amount:", "Amount:")
       headings[name] = parameters or ""
     elseif not cell then
       set = nil

@@ -1,6 +1,7 @@
 -- tests/scripts/rules_test.lua: the order of rules, what a failing reaction does, and what an invariant does.
 
 local context = require "context"
+local log = require "core.log"
 local rules = require "rules"
 
 -- Rules made for one test are taken away after it.
@@ -145,4 +146,71 @@ test("what an invariant met while it ran as the system is not told to the caller
   end)
   expect(answer.status):is(500)
   expect(answer.body.errors):is_nil()
+end)
+
+test("a table that a rule raised is logged by what it holds", function()
+  local logged = {}
+  local saved = log.log
+  log.log = function(_, _, fields) logged[#logged + 1] = fields.text end
+  with_rules({
+    { on = "contact.created",
+      run = function() error { code = 7, list = { "a", true },
+        deep = { deep = { deep = { 1 } } } } end },
+    { on = "contact.created", run = function() error { store_of = 1 } end },
+  }, function()
+    mill.db.contact:create { name = "x" }
+  end)
+  log.log = saved
+
+  expect(logged):is {
+    '{ code = 7, deep = { deep = { deep = { … } } }, list = { 1 = "a", 2 = true } }',
+    "{ store_of = 1 }",
+  }
+end)
+
+test("a table that an invariant raised is logged with its rule, and where it came from", function()
+  local logged
+  local saved = log.log
+  log.log = function(_, _, fields) logged = fields.text end
+  with_rules({ { on = "lead.created", invariant = true,
+    run = function() error { code = 7 } end } }, function()
+    expect(request("admin", "POST", "/api/v1/lead", { name = "x" }).status):is(500)
+  end)
+  log.log = saved
+
+  expect(logged):has "rule test.rule1 (rules_test.lua:1): { code = 7 }"
+  expect(logged):has "stack traceback"
+end)
+
+local function logged_by(specs, run)
+  local lines, saved = {}, log.log
+  log.log = function(_, _, fields) lines[#lines + 1] = fields end
+  local ok, fault = pcall(with_rules, specs, run)
+  log.log = saved
+  return ok and lines or error(fault, 0)
+end
+
+test("a reaction that fails is logged with the decision and the row on which it acted", function()
+  local lines = logged_by({
+    { on = "lead.created", uses = { "lead.route" }, run = function(lead)
+      mill.decide("lead.route", lead)
+      error "broken"
+    end },
+    { on = "lead.created", run = function() error "broken" end },
+  }, function()
+    mill.db.lead:create { name = "x", region = "east", score = 85 }
+  end)
+
+  expect({ lines[1].decision, lines[1].row }):is { "lead.route", 5 }
+  expect(lines[2].decision):is_nil()
+end)
+
+test("a rule decides by nothing but what it says it uses", function()
+  local lines = logged_by(
+    { { on = "lead.created", run = function(lead) mill.decide("lead.route", lead) end } },
+    function()
+    mill.db.lead:create { name = "x" }
+  end)
+
+  expect(lines[1].text):has 'it decides by lead.route; say uses = { "lead.route" }'
 end)

@@ -1,13 +1,16 @@
 #include "support/fault_vfs.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define BLOCK 4096
+#define BLOCK 512 /* what a disk writes whole */
 #define KEPT                                                                                       \
 	(SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL |                        \
 		SQLITE_OPEN_SUPER_JOURNAL)
@@ -40,11 +43,33 @@ static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
 static struct node *nodes;
 static int64_t growth = FAULT_NO_LIMIT;
 static bool holding;
-static unsigned held, failing, syncs;
+static unsigned held, syncs;
 
-/* A thread that checkpoints on a test's behalf never waits: it is the one that must release the
- * others. */
-static _Thread_local bool never_waits;
+/* What is to fail, under a lock of its own: SQLite allocates memory inside the layer's calls. */
+static pthread_mutex_t fail_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned failures;
+static struct {
+	unsigned skip, count;
+} failing[FAULT_KINDS];
+
+/* Whether this thread holds SQLite's lock for checkpoints: its syncs are not those of a commit. */
+static _Thread_local bool checkpoints;
+
+bool fault_vfs_fails(enum fault_kind kind)
+{
+	bool fails = false;
+
+	pthread_mutex_lock(&fail_lock);
+	if (failing[kind].count > 0 && failing[kind].skip > 0) {
+		failing[kind].skip--;
+	} else if (failing[kind].count > 0) {
+		failing[kind].count--;
+		failures++;
+		fails = true;
+	}
+	pthread_mutex_unlock(&fail_lock);
+	return fails;
+}
 
 static sqlite3_file *real_of(sqlite3_file *file)
 {
@@ -147,6 +172,17 @@ static int load(struct node **out, const char *path, sqlite3_file *real)
 	return SQLITE_OK;
 }
 
+/* How many blocks from `block` on are dirty without a gap; no more than SQLite's own layer takes at
+ * once. */
+static int64_t dirty_run(const struct node *node, int64_t block)
+{
+	int64_t end = block;
+
+	while (end < blocks(node->size) && end - block < 128 && node->dirty[end])
+		end++;
+	return end - block;
+}
+
 /* Brings the real file up to what the process sees: first the cut, then the blocks from front to
  * back. */
 static int give(struct node *node, sqlite3_file *real)
@@ -158,14 +194,15 @@ static int give(struct node *node, sqlite3_file *real)
 		node->real_size = node->cut;
 	}
 	for (int64_t block = 0; rc == SQLITE_OK && block < blocks(node->size); block++) {
-		int64_t at = block * BLOCK;
-		int64_t len = node->size - at < BLOCK ? node->size - at : BLOCK;
+		int64_t at = block * BLOCK, run = dirty_run(node, block);
+		int64_t len = node->size - at < run * BLOCK ? node->size - at : run * BLOCK;
 
-		if (!node->dirty[block])
+		if (run == 0)
 			continue;
 		rc = real->pMethods->xWrite(real, node->data + at, (int)len, at);
 		if (rc == SQLITE_OK)
-			node->dirty[block] = 0;
+			memset(node->dirty + block, 0, (size_t)run);
+		block += run - 1;
 	}
 	if (rc == SQLITE_OK)
 		node->real_size = node->cut = node->size;
@@ -227,7 +264,12 @@ static int file_write(sqlite3_file *file, const void *from, int len, sqlite3_int
 	int rc;
 
 	pthread_mutex_lock(&lock);
-	rc = write_node(node_of(file), from, len, at);
+	if (fault_vfs_fails(FAULT_WRITE)) {
+		write_node(node_of(file), from, len / 2, at);
+		rc = SQLITE_IOERR_WRITE;
+	} else {
+		rc = write_node(node_of(file), from, len, at);
+	}
 	pthread_mutex_unlock(&lock);
 	return rc;
 }
@@ -249,8 +291,6 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 
 static void wait_while_held(void)
 {
-	if (never_waits)
-		return;
 	held++;
 	while (holding)
 		pthread_cond_wait(&released, &lock);
@@ -261,20 +301,19 @@ static int file_sync(sqlite3_file *file, int flags)
 {
 	struct handle *handle = (struct handle *)file;
 	sqlite3_file *real = real_of(file);
+	bool commits = handle->log && !checkpoints;
 	int rc;
 
 	pthread_mutex_lock(&lock);
-	if (handle->log)
+	if (commits)
 		wait_while_held();
 	rc = give(handle->node, real);
 	if (rc == SQLITE_OK)
 		rc = real->pMethods->xSync(real, flags);
-	if (rc == SQLITE_OK && handle->log && failing > 0) {
-		failing--;
+	if (rc == SQLITE_OK && fault_vfs_fails(commits ? FAULT_SYNC : FAULT_CHECKPOINT))
 		rc = SQLITE_IOERR_FSYNC;
-	} else if (rc == SQLITE_OK && handle->log) {
+	else if (rc == SQLITE_OK && commits)
 		syncs++;
-	}
 	pthread_mutex_unlock(&lock);
 	return rc;
 }
@@ -327,9 +366,14 @@ static int shm_map(sqlite3_file *file, int page, int size, int extend, void vola
 	return real_of(file)->pMethods->xShmMap(real_of(file), page, size, extend, out);
 }
 
+/* The lock at 1 is that of checkpoints (wal.c in SQLite: WAL_CKPT_LOCK). */
 static int shm_lock(sqlite3_file *file, int offset, int count, int flags)
 {
-	return real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
+	int rc = real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
+
+	if (rc == SQLITE_OK && offset <= 1 && offset + count > 1 && flags & SQLITE_SHM_EXCLUSIVE)
+		checkpoints = flags & SQLITE_SHM_LOCK;
+	return rc;
 }
 
 static void shm_barrier(sqlite3_file *file)
@@ -481,11 +525,70 @@ unsigned fault_vfs_held(void)
 	return count;
 }
 
-void fault_vfs_fail_sync(unsigned count)
+void fault_vfs_fail(enum fault_kind kind, unsigned skip, unsigned count)
+{
+	pthread_mutex_lock(&fail_lock);
+	failing[kind].skip = skip;
+	failing[kind].count = count;
+	pthread_mutex_unlock(&fail_lock);
+}
+
+unsigned fault_vfs_failures(void)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&fail_lock);
+	count = failures;
+	pthread_mutex_unlock(&fail_lock);
+	return count;
+}
+
+static void put(int fd, const unsigned char *from, int64_t len, int64_t at)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, from, (size_t)len, at);
+
+		if (n <= 0)
+			abort();
+		from += n;
+		len -= n;
+		at += n;
+	}
+}
+
+static bool tossed(unsigned *seed)
+{
+	return rand_r(seed) >> 8 & 1;
+}
+
+/* Brings some of what the real file lacks into it: the cut or not, then a random choice of blocks.
+ */
+static void give_some(struct node *node, unsigned *seed)
+{
+	int fd = is_clean(node) ? -1 : open(node->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	if (node->cut < node->real_size && tossed(seed) && ftruncate(fd, node->cut) != 0)
+		abort();
+	for (int64_t block = 0; block < blocks(node->size); block++) {
+		int64_t at = block * BLOCK;
+
+		if (node->dirty[block] && tossed(seed))
+			put(fd, node->data + at, node->size - at < BLOCK ? node->size - at : BLOCK,
+				at);
+	}
+	close(fd);
+}
+
+void fault_vfs_crash(unsigned seed)
 {
 	pthread_mutex_lock(&lock);
-	failing = count;
-	pthread_mutex_unlock(&lock);
+	for (struct node *node = nodes; node != NULL; node = node->next)
+		give_some(node, &seed);
+	kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
 }
 
 unsigned fault_vfs_syncs(void)
@@ -503,7 +606,6 @@ int fault_vfs_checkpoint(const char *path)
 	sqlite3 *db = NULL;
 	int rc;
 
-	never_waits = true;
 	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(db, 5000);
@@ -512,6 +614,5 @@ int fault_vfs_checkpoint(const char *path)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	sqlite3_close(db);
-	never_waits = false;
 	return rc;
 }

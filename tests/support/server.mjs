@@ -16,6 +16,9 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const tidemill = process.env.TIDEMILL ?? join(root, 'build/tidemill');
 export const demo_password = 'tidemill-demo';
 
+// How many times longer things may take: a sanitizer slows the server down.
+export const slow = process.env.VARIANT ? 4 : 1;
+
 /* A port on which nobody listens just now. */
 export async function free_port() {
   const probe = createServer();
@@ -101,25 +104,27 @@ class Server {
       if (status === 200) return;
       await new Promise((later) => setTimeout(later, 50));
     }
-    await this.kill();
+    this.child.kill('SIGKILL');
+    await this.ended;
+    if (this.own_data) await rm(this.data, { recursive: true, force: true });
     throw new Error(`the server ${over ? 'ended' : `was not ready within ${within_ms} ms`}:\n${this.output}`);
   }
 
-  // SIGTERM: what is in flight is finished. Takes the folder away unless it was given.
-  async stop() {
-    this.child.kill('SIGTERM');
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), 20_000);
-    const end = await this.ended;
-    clearTimeout(timer);
-    if (this.own_data) await rm(this.data, { recursive: true, force: true });
-    return end;
+  // SIGTERM: what is in flight is finished. Takes the folder away unless it was given. A server that ends otherwise than
+  // with status 0, or has ended before, has failed.
+  stop() {
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), 20_000 * slow);
+    return this.end('SIGTERM', ({ code }) => code === 0).finally(() => clearTimeout(timer));
   }
 
-  // SIGKILL: as if the power went. The folder stays when it was given.
-  async kill() {
-    this.child.kill('SIGKILL');
+  // SIGKILL: as if the power went. The folder stays when it was given. A server that has ended before has failed.
+  kill() { return this.end('SIGKILL', (end) => end.signal === 'SIGKILL'); }
+
+  async end(signal, is_good) {
+    this.child.kill(signal);
     const end = await this.ended;
     if (this.own_data) await rm(this.data, { recursive: true, force: true });
+    if (!is_good(end)) throw new Error(`the server ended with ${end.signal ?? `status ${end.code}`}:\n${this.output}`);
     return end;
   }
 }
@@ -141,6 +146,6 @@ export async function start(options = {}) {
   ], { cwd: options.cwd ?? root, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const failed = new Promise((_, reject) => child.once('error', reject));
   const server = new Server(child, `http://127.0.0.1:${port}`, data, options.data === undefined);
-  await Promise.race([server.ready(options.within_ms ?? 60_000), failed]);
+  await Promise.race([server.ready(options.within_ms ?? 60_000 * slow), failed]);
   return server;
 }

@@ -57,6 +57,7 @@ int store_lite_error(sqlite3 *db, int rc, struct err *err)
 int store_lite_open(sqlite3 **out, const char *path, int flags, struct err *err)
 {
 	static const char settings[] = "PRAGMA synchronous = " STORE_SYNCHRONOUS ";"
+				       "PRAGMA wal_autocheckpoint = 0;"
 				       "PRAGMA foreign_keys = OFF;"
 				       "PRAGMA temp_store = MEMORY;"
 				       "PRAGMA trusted_schema = OFF;";
@@ -163,6 +164,8 @@ int store_conn_connect(struct store_conn *conn, struct err *err)
 		sqlite3_close(db);
 		return rc;
 	}
+	if (conn->access == STORE_WRITE)
+		store_wal_follow(conn, db);
 	conn->head = conn->committed;
 	conn->stale = false;
 	set_handle(conn, db);

@@ -7,6 +7,7 @@
  *   group.c       units beginning and ending; the transaction they share, its commit and its loss
  *   statements.c  the cache of prepared statements
  *   record.c      writing down what ran
+ *   wal.c         the write-ahead log's length, and checkpoints
  *
  * A writing connection has at most one transaction, the group: BEGIN IMMEDIATE by the first unit,
  * then a savepoint for each unit, COMMIT by store_flush. A unit that is alone has it for itself,
@@ -30,7 +31,16 @@ struct store {
 	char *path;
 	unsigned char id_key[16];
 	unsigned char seal_key[32];
+	int page_size;
 	_Atomic uint64_t epoch; /* of what is on disk */
+
+	/* The write-ahead log: its length and the commits as the home counts them; from which
+	 * length on `wal_grown` is called. */
+	_Atomic int64_t wal_bytes, wal_due;
+	_Atomic uint64_t commits;
+	int64_t wal_step;
+	void (*wal_grown)(void *data);
+	void *wal_data;
 };
 
 struct store_unit {
@@ -77,6 +87,9 @@ int store_lite_open(sqlite3 **db, const char *path, int flags, struct err *err);
 
 /* (Re)opens the connection's handle and loads the log's head. */
 int store_conn_connect(struct store_conn *conn, struct err *err);
+
+/* Counts the commits of a writing connection's new handle, and the log's length after each. */
+void store_wal_follow(struct store_conn *conn, sqlite3 *db);
 
 /* Names SQLite's `rc`, with the words that `db` (which may be NULL) holds for it. */
 int store_lite_error(sqlite3 *db, int rc, struct err *err);

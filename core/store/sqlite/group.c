@@ -77,7 +77,8 @@ static void roll_back(struct store_conn *conn)
 }
 
 /* Returns 0, TM_EUNKNOWN, or why nothing was kept. Once the frames may have reached the file, a
- * failure of the disk says nothing about what a restart will find. */
+ * failure of the disk says nothing about what a restart will find; nor does one of memory, since
+ * SQLite enters the frames into its index after it has synced them. */
 static int commit(struct store_conn *conn, struct err *err)
 {
 	int rc = store_conn_run(conn, "COMMIT", err);
@@ -90,7 +91,7 @@ static int commit(struct store_conn *conn, struct err *err)
 		conn->touched = false;
 		return 0;
 	}
-	if (rc == TM_EIO) {
+	if (rc == TM_EIO || rc == TM_ENOMEM) {
 		conn->stale = true;
 		err->code = rc = TM_EUNKNOWN;
 	}

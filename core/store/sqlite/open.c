@@ -81,6 +81,19 @@ static int ensure_key(sqlite3 *db, const char *name, void *key, size_t len)
 	return rc == SQLITE_OK ? read_key(db, name, key, len) : rc;
 }
 
+static int read_page_size(sqlite3 *db, int *size)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(db, "PRAGMA page_size", -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		*size = sqlite3_column_int(stmt, 0);
+		rc = SQLITE_OK;
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 static int prepare_file(struct store *store, struct err *err)
 {
 	sqlite3 *db = NULL;
@@ -98,6 +111,8 @@ static int prepare_file(struct store *store, struct err *err)
 		rc = ensure_key(db, "id_key", store->id_key, sizeof store->id_key);
 	if (rc == SQLITE_OK)
 		rc = ensure_key(db, "seal_key", store->seal_key, sizeof store->seal_key);
+	if (rc == SQLITE_OK)
+		rc = read_page_size(db, &store->page_size);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)

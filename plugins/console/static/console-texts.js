@@ -13,7 +13,6 @@ const texts = {
   'app.nothing': ['not given', '未填写'],
   'app.hidden': ['not shown to you', '对您不可见'],
 
-  'session.title': ['Log in', '登录'],
   'session.login': ['Login', '登录名'],
   'session.password': ['Password', '密码'],
   'session.enter': ['Log in', '登录'],
@@ -61,7 +60,6 @@ const texts = {
   'lead.no_product': ['no product yet', '尚无产品'],
 
   'routing.title': ['Where it went, and why', '分派去向与原因'],
-  'routing.to': ['{stage} to {owner}', '{stage}：{owner}'],
   'routing.pool': ['It lies in the pool and belongs to nobody.', '线索在公海中，不归任何人。'],
   'routing.until': ['to be accepted by {time}', '须在 {time} 前接受'],
   'routing.row': ['row {row} matched', '匹配第 {row} 行'],
@@ -71,6 +69,7 @@ const texts = {
   'routing.asked': ['The row asks for', '该行要求'],
   'routing.outcome': ['Therefore', '结果'],
   'routing.none': ['No decision was needed: whoever entered the lead named its owner.', '无需判定：录入时已指定归属岗位。'],
+  'routing.not_yet': ['Not routed yet.', '尚未分派。'],
   'routing.closed': ['The reason is shown to the vendor’s own people.', '原因仅供厂商人员查看。'],
   'routing.empty': ['empty', '空'],
   'routing.at': ['{time}, version {version}', '{time}，版本 {version}'],
@@ -88,7 +87,9 @@ const texts = {
   'test.lt': ['less than {a}', '低于 {a}'],
   'test.range_in': ['{a} to {b}', '{a} 到 {b}'],
   'test.range_under': ['{a} to under {b}', '{a} 到 {b}（不含）'],
-  'test.or': [' or ', '或'],
+  'test.range_over': ['over {a} to {b}', '{a}（不含）到 {b}'],
+  'test.range_between': ['over {a} to under {b}', '{a}（不含）到 {b}（不含）'],
+  'test.or': [' or ', ' 或 '],
   'test.not': ['anything but {a}', '除 {a} 以外'],
 
   'value.professional': ['professional service', '专业服务交付'],
@@ -188,21 +189,73 @@ export function duration(value) {
   return new Intl.NumberFormat(locale(), { style: 'unit', unit: units[unit], unitDisplay: 'long' }).format(Number(count));
 }
 
-// A cell of a decision table in words: ">= 80" is "80 or more". What is not known stays as it is written.
-export function test_in_words(test, say = (value) => value) {
-  const cell = test.trim();
-  const plain = (value) => say(value.trim().replace(/^"(.*)"$/, '$1'));
-  if (cell === '-') return text('test.any');
+// A cell of a decision table, read by the grammar of unary tests: "-", comparisons, ranges, values, lists of these, not(…).
 
-  const not = /^not\s*\((.*)\)$/.exec(cell);
-  if (not) return text('test.not', { a: test_in_words(not[1], say) });
+const TOKEN = /\s*(?:("[^"]*")|(-?\d+(?:\.\d+)?)|\b(true|false|null|not)\b|(\.\.|<=|>=|[-<>[\](),]))\s*/y;
+const COMPARED = { '>=': 'test.ge', '>': 'test.gt', '<=': 'test.le', '<': 'test.lt' };
+const RANGES = { '[]': 'test.range_in', '[)': 'test.range_under', '(]': 'test.range_over', '()': 'test.range_between' };
 
-  const range = /^([[(])(.+)\.\.(.+)([\])])$/.exec(cell);
-  if (range) return text(range[4] === ']' ? 'test.range_in' : 'test.range_under', { a: plain(range[2]), b: plain(range[3]) });
-
-  const compared = /^(>=|<=|>|<)\s*([^,]+)$/.exec(cell);
-  if (compared) {
-    return text({ '>=': 'test.ge', '>': 'test.gt', '<=': 'test.le', '<': 'test.lt' }[compared[1]], { a: plain(compared[2]) });
+function tokens_of(cell) {
+  const tokens = [];
+  TOKEN.lastIndex = 0;
+  for (let at = 0; at < cell.length; at = TOKEN.lastIndex) {
+    const found = TOKEN.exec(cell);
+    if (!found) throw new SyntaxError(cell);
+    tokens.push(found[1] ?? found[2] ?? found[3] ?? found[4]);
   }
-  return cell.split(',').map(plain).join(text('test.or'));
+  return tokens;
+}
+
+function words_of(tokens, say) {
+  let at = 0;
+  const take = (...wanted) => {
+    if (!wanted.includes(tokens[at])) throw new SyntaxError(`${tokens[at]}`);
+    return tokens[at++];
+  };
+  const is_next = (...wanted) => wanted.includes(tokens[at]);
+  const value = () => {
+    const token = tokens[at++];
+    if (token === 'null') return say(null);
+    if (token?.startsWith('"')) return say(token.slice(1, -1));
+    if (!/^(-?\d.*|true|false)$/.test(token ?? '')) throw new SyntaxError(`${token}`);
+    return say(token);
+  };
+  const one = () => {
+    if (is_next('[', '(')) {
+      const [open, a] = [take('[', '('), value()];
+      take('..');
+      const [b, close] = [value(), take(']', ')')];
+      return text(RANGES[open + close], { a, b });
+    }
+    return is_next('<', '<=', '>', '>=') ? text(COMPARED[tokens[at++]], { a: value() }) : value();
+  };
+  const list = () => {
+    const parts = [one()];
+    while (is_next(',')) {
+      take(',');
+      parts.push(one());
+    }
+    return parts.join(text('test.or'));
+  };
+  const not = () => {
+    take('not');
+    take('(');
+    const a = list();
+    take(')');
+    return text('test.not', { a });
+  };
+
+  const words = is_next('-') ? text(take('-') && 'test.any') : is_next('not') ? not() : list();
+  if (at < tokens.length) throw new SyntaxError(tokens[at]);
+  return words;
+}
+
+// A cell in words: ">= 80" is "80 or more". What cannot be read stays as it is written.
+export function test_in_words(cell, say = (value) => value ?? text('routing.empty')) {
+  try {
+    return words_of(tokens_of(cell), say);
+  } catch (error) {
+    if (error instanceof SyntaxError) return cell;
+    throw error;
+  }
 }

@@ -294,7 +294,7 @@ function reason_part(lead) {
   async function start() {
     try {
       const { data } = await get(`/lead/${lead.id}/decisions`);
-      show(box, data.length === 0 ? h('p', { class: 'faint' }, text('routing.none')) : data.map(decision_part));
+      show(box, data.length === 0 ? h('p', { class: 'faint' }, text(lead.owner ? 'routing.none' : 'routing.not_yet')) : data.map(decision_part));
     } catch (error) {
       failed(error, box, start);
     }

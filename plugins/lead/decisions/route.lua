@@ -10,9 +10,9 @@ return mill.decision "lead.route" {
     { "mode", of = "lead.product.delivery_mode", label = { en = "Delivery mode", zh = "交付模式" } },
   },
   outcome = {
-    { "channel", label = { en = "Channel", zh = "渠道" } },
-    { "selector", label = { en = "Offered to", zh = "分派给" } },
-    { "accept_within", label = { en = "Time to accept", zh = "接受时限" } },
+    { "channel", values = { "direct", "partner", "pool" }, label = { en = "Channel", zh = "渠道" } },
+    { "selector", type = "selector", label = { en = "Offered to", zh = "分派给" } },
+    { "accept_within", type = "duration", label = { en = "Time to accept", zh = "接受时限" } },
   },
   rows = {
     --  score       region       mode              channel    selector          accept_within

@@ -7,6 +7,15 @@ local spelling = {
   office_location = { Philipines = "Philippines" },
 }
 
+local function given(text)
+  return text ~= "" and text or nil
+end
+
+-- A whole number; what is none stays as it is, for the field to refuse.
+local function number(text)
+  return text:find("^%-?%d+%.?0*$") and math.tointeger(tonumber(text)) or given(text)
+end
+
 -- "1100.04" millions are 1100040000.00: by text, since a float would not be exact.
 local function of_millions(text)
   local whole, fraction = text:match("^(%d+)%.?(%d*)$")
@@ -45,9 +54,9 @@ return mill.mapping "account" {
       key = { name = row.account },
       set = {
         sector = spelt "sector",
-        founded = math.tointeger(tonumber(row.year_established)),
+        founded = number(row.year_established),
         revenue = of_millions(row.revenue),
-        employees = math.tointeger(tonumber(row.employees)),
+        employees = number(row.employees),
         country = spelt "office_location",
       },
     }

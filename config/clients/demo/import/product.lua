@@ -6,7 +6,7 @@ return mill.mapping "product" {
     return {
       entity = "product",
       key = { name = row.product },
-      set = { series = row.series, list_price = mill.money(row.sales_price, "USD") },
+      set = { series = row.series, list_price = { amount = row.sales_price, currency = "USD" } },
     }
   end,
 }

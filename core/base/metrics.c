@@ -1,0 +1,301 @@
+#include "base/metrics.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAME_MAX_LEN = 128, LANES = 2, CLASSES = 5, BOUNDS = 12, HASH_TEXT = 65 };
+
+static const int64_t bounds_us[BOUNDS] = {
+	250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000};
+static const int64_t bounds_units[BOUNDS] = {1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64};
+
+struct histogram {
+	_Atomic uint64_t counts[BOUNDS + 1]; /* each alone; they are summed up when written */
+	_Atomic int64_t sum;
+};
+
+struct route {
+	char name[NAME_MAX_LEN];
+	struct histogram seconds[LANES];
+	_Atomic uint64_t statuses[LANES][CLASSES];
+};
+
+struct metrics {
+	pthread_mutex_t lock; /* for names, the number of routes, and the hash */
+	unsigned route_count;
+	char hash[HASH_TEXT];
+	int64_t began_ms;
+	struct histogram commit_seconds, commit_units;
+	_Atomic uint64_t counters[METRICS_COUNTERS];
+	_Atomic int64_t gauges[METRICS_GAUGES];
+	struct route routes[METRICS_ROUTES];
+};
+
+struct metrics *metrics_new(void)
+{
+	struct metrics *metrics = calloc(1, sizeof *metrics);
+
+	if (metrics == NULL)
+		return NULL;
+	pthread_mutex_init(&metrics->lock, NULL);
+	strcpy(metrics->routes[0].name, "other");
+	metrics->route_count = 1;
+	metrics->began_ms = clock_utc_ms();
+	return metrics;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+	if (metrics == NULL)
+		return;
+	pthread_mutex_destroy(&metrics->lock);
+	free(metrics);
+}
+
+unsigned metrics_route(struct metrics *metrics, const char *name)
+{
+	unsigned found = 0;
+
+	pthread_mutex_lock(&metrics->lock);
+	for (unsigned i = 1; i < metrics->route_count && found == 0; i++)
+		if (strncmp(metrics->routes[i].name, name, NAME_MAX_LEN - 1) == 0)
+			found = i;
+	if (found == 0 && metrics->route_count < METRICS_ROUTES) {
+		found = metrics->route_count++;
+		snprintf(metrics->routes[found].name, NAME_MAX_LEN, "%s", name);
+	}
+	pthread_mutex_unlock(&metrics->lock);
+	return found;
+}
+
+static void add(_Atomic uint64_t *count)
+{
+	atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+}
+
+static void observe(struct histogram *histogram, const int64_t *bounds, int64_t value)
+{
+	int at = 0;
+
+	while (at < BOUNDS && value > bounds[at])
+		at++;
+	add(&histogram->counts[at]);
+	atomic_fetch_add_explicit(&histogram->sum, value, memory_order_relaxed);
+}
+
+void metrics_request(struct metrics *metrics, unsigned number, enum metrics_lane lane, int status,
+	int64_t nanoseconds)
+{
+	struct route *route = &metrics->routes[number < METRICS_ROUTES ? number : 0];
+	int class = status / 100;
+
+	if (class < 1 || class > CLASSES)
+		return;
+	add(&route->statuses[lane][class - 1]);
+	observe(&route->seconds[lane], bounds_us, nanoseconds / 1000);
+}
+
+void metrics_commit(struct metrics *metrics, unsigned units, int64_t nanoseconds)
+{
+	observe(&metrics->commit_units, bounds_units, units);
+	observe(&metrics->commit_seconds, bounds_us, nanoseconds / 1000);
+}
+
+void metrics_count(struct metrics *metrics, enum metrics_counter counter)
+{
+	add(&metrics->counters[counter]);
+}
+
+void metrics_gauge_add(struct metrics *metrics, enum metrics_gauge gauge, int64_t change)
+{
+	atomic_fetch_add_explicit(&metrics->gauges[gauge], change, memory_order_relaxed);
+}
+
+void metrics_gauge_set(struct metrics *metrics, enum metrics_gauge gauge, int64_t value)
+{
+	atomic_store_explicit(&metrics->gauges[gauge], value, memory_order_relaxed);
+}
+
+void metrics_generation(struct metrics *metrics, const char *hash)
+{
+	pthread_mutex_lock(&metrics->lock);
+	snprintf(metrics->hash, sizeof metrics->hash, "%s", hash);
+	pthread_mutex_unlock(&metrics->lock);
+}
+
+/* Writing */
+
+static const char *const lane_names[LANES] = {"worker", "home"};
+
+static void put_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* Values are kept as whole microseconds, or as counts when `per` is 1. */
+static void put_number(struct buf *out, int64_t value, int64_t per)
+{
+	if (per == 1)
+		buf_printf(out, "%lld", (long long)value);
+	else
+		buf_printf(out, "%lld.%06lld", (long long)(value / per), (long long)(value % per));
+}
+
+static uint64_t total_of(const struct histogram *histogram)
+{
+	uint64_t total = 0;
+
+	for (int i = 0; i <= BOUNDS; i++)
+		total += atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
+	return total;
+}
+
+/* `labels` is empty, or ends with a comma. */
+static void put_histogram(struct buf *out, const char *name, const char *labels,
+	const struct histogram *histogram, const int64_t *bounds, int64_t per)
+{
+	uint64_t sum = 0;
+	int len = (int)strlen(labels);
+
+	for (int i = 0; i < BOUNDS; i++) {
+		sum += atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
+		buf_printf(out, "%s_bucket{%sle=\"", name, labels);
+		put_number(out, bounds[i], per);
+		buf_printf(out, "\"} %llu\n", (unsigned long long)sum);
+	}
+	sum += atomic_load_explicit(&histogram->counts[BOUNDS], memory_order_relaxed);
+	buf_printf(out, "%s_bucket{%sle=\"+Inf\"} %llu\n", name, labels, (unsigned long long)sum);
+	buf_printf(out, len > 0 ? "%s_sum{%.*s} " : "%s_sum%.*s ", name, len - (len > 0), labels);
+	put_number(out, atomic_load_explicit(&histogram->sum, memory_order_relaxed), per);
+	buf_printf(out, len > 0 ? "\n%s_count{%.*s} %llu\n" : "\n%s_count%.*s %llu\n", name,
+		len - (len > 0), labels, (unsigned long long)sum);
+}
+
+static void put_statuses(struct buf *out, const struct route *route)
+{
+	for (int lane = 0; lane < LANES; lane++)
+		for (int class = 0; class < CLASSES; class ++) {
+			unsigned long long count = atomic_load_explicit(
+				&route->statuses[lane][class], memory_order_relaxed);
+
+			if (count > 0)
+				buf_printf(out,
+					"tidemill_requests_total{route=\"%s\",lane=\"%s\","
+					"status=\"%dxx\"} %llu\n",
+					route->name, lane_names[lane], class + 1, count);
+		}
+}
+
+static void put_routes(struct buf *out, const struct metrics *metrics, unsigned count)
+{
+	char labels[NAME_MAX_LEN + 64];
+
+	put_head(out, "tidemill_requests_total", "counter", "Answered requests.");
+	for (unsigned i = 0; i < count; i++)
+		put_statuses(out, &metrics->routes[i]);
+	put_head(out, "tidemill_request_seconds", "histogram",
+		"Time from a request's first byte to the hand-over of its answer.");
+	for (unsigned i = 0; i < count; i++)
+		for (int lane = 0; lane < LANES; lane++) {
+			const struct route *route = &metrics->routes[i];
+
+			if (total_of(&route->seconds[lane]) == 0)
+				continue;
+			snprintf(labels, sizeof labels, "route=\"%s\",lane=\"%s\",", route->name,
+				lane_names[lane]);
+			put_histogram(out, "tidemill_request_seconds", labels,
+				&route->seconds[lane], bounds_us, 1000000);
+		}
+}
+
+static void put_counters(struct buf *out, const struct metrics *metrics)
+{
+	static const struct {
+		const char *name, *help;
+	} counters[METRICS_COUNTERS] = {
+		[METRICS_UNITS_LOST] = {"tidemill_units_lost_total",
+			"Changes whose group the store dropped; each ran again, alone."},
+		[METRICS_COMMITS_FAILED] = {"tidemill_commits_failed_total",
+			"Changes that could not be committed; nothing of them was kept."},
+		[METRICS_OUTCOMES_UNKNOWN] = {"tidemill_outcomes_unknown_total",
+			"Changes whose sync failed."},
+		[METRICS_GENERATIONS] = {"tidemill_generations_total",
+			"Generations that came to serve."},
+		[METRICS_GENERATIONS_REFUSED] = {"tidemill_generations_refused_total",
+			"Generations that were refused."},
+	};
+
+	for (int i = 0; i < METRICS_COUNTERS; i++) {
+		put_head(out, counters[i].name, "counter", counters[i].help);
+		buf_printf(out, "%s %llu\n", counters[i].name,
+			(unsigned long long)atomic_load_explicit(
+				&metrics->counters[i], memory_order_relaxed));
+	}
+}
+
+static void put_gauge(struct buf *out, const char *name, const char *help, int64_t value)
+{
+	put_head(out, name, "gauge", help);
+	buf_printf(out, "%s %lld\n", name, (long long)value);
+}
+
+static void put_gauges(struct buf *out, const struct metrics *metrics)
+{
+	static const struct {
+		const char *name, *help;
+	} gauges[METRICS_GAUGES] = {
+		[METRICS_CONNECTIONS] = {"tidemill_connections", "Open connections of clients."},
+		[METRICS_HOME_WAITING] = {"tidemill_home_waiting",
+			"Changes that wait for the home."},
+		[METRICS_LUA_BYTES] = {"tidemill_lua_bytes", "Memory of all Lua states."},
+		[METRICS_WAL_BYTES] = {"tidemill_wal_bytes", "Size of the write-ahead log."},
+	};
+
+	for (int i = 0; i < METRICS_GAUGES; i++)
+		put_gauge(out, gauges[i].name, gauges[i].help,
+			atomic_load_explicit(&metrics->gauges[i], memory_order_relaxed));
+}
+
+static int64_t resident_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	long long total = 0, resident = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lld %lld", &total, &resident) != 2)
+		resident = 0;
+	fclose(file);
+	return resident * sysconf(_SC_PAGESIZE);
+}
+
+void metrics_write(struct metrics *metrics, struct buf *out)
+{
+	char hash[HASH_TEXT];
+	unsigned count;
+
+	pthread_mutex_lock(&metrics->lock);
+	count = metrics->route_count;
+	strcpy(hash, metrics->hash);
+	pthread_mutex_unlock(&metrics->lock);
+
+	put_routes(out, metrics, count);
+	put_head(out, "tidemill_commit_seconds", "histogram", "Time of a commit with its sync.");
+	put_histogram(
+		out, "tidemill_commit_seconds", "", &metrics->commit_seconds, bounds_us, 1000000);
+	put_head(out, "tidemill_commit_units", "histogram", "Changes that shared a commit.");
+	put_histogram(out, "tidemill_commit_units", "", &metrics->commit_units, bounds_units, 1);
+	put_counters(out, metrics);
+	put_gauges(out, metrics);
+	put_head(out, "tidemill_generation_info", "gauge", "The generation that serves.");
+	buf_printf(out, "tidemill_generation_info{hash=\"%s\"} 1\n", hash);
+	put_gauge(out, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
+	put_gauge(out, "process_start_time_seconds",
+		"When the process began, as UTC seconds since 1970.", metrics->began_ms / 1000);
+}

@@ -1,0 +1,19 @@
+/* core/keeper.h: the thread that keeps the write-ahead log short, so that no lane has to.
+ *
+ * It moves what is committed from the log into the database whenever the log has grown by some
+ * megabytes, and empties the log when nothing has been written for some seconds. A log that grows
+ * past a limit, which only readers can cause that hold their snapshot for too long, is told in the
+ * server's log. */
+#pragma once
+
+#include "base/metrics.h"
+#include "store/store.h"
+
+struct keeper;
+
+/* Starts the thread; before the home, which it watches. `limit` is in bytes. */
+int keeper_start(struct keeper **keeper, struct store *store, struct metrics *metrics,
+	int64_t limit, struct err *err);
+
+/* Joins the thread; after the home. */
+void keeper_stop(struct keeper *keeper);

@@ -1,0 +1,38 @@
+/* core.metrics: what the process counts about itself. */
+#include "script/bind.h"
+#include "script/task.h"
+
+/* route(name) -> the number of a route, for core.task.route; 0 where nothing is counted */
+static int route_number(lua_State *L)
+{
+	struct metrics *metrics = state_of(L)->host.metrics;
+	const char *name = luaL_checkstring(L, 1);
+
+	lua_pushinteger(L, metrics != NULL ? metrics_route(metrics, name) : 0);
+	return 1;
+}
+
+/* text() -> all of it, as Prometheus reads it */
+static int text(lua_State *L)
+{
+	struct metrics *metrics = state_of(L)->host.metrics;
+	struct buf *out = bind_buf(L);
+
+	if (metrics != NULL)
+		metrics_write(metrics, out);
+	bind_push_buf(L, out);
+	buf_free(out);
+	return 1;
+}
+
+int bind_metrics(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"route", route_number},
+		{"text", text},
+		{NULL, NULL},
+	};
+
+	luaL_newlib(L, functions);
+	return 1;
+}
