@@ -49,8 +49,9 @@ FAULTS := $(call objects,$(wildcard tests/faults/*.c))
 UNITS := $(patsubst tests/core/%.c,$(B)/tests/%,$(wildcard tests/core/test_*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 
-# One job for each processor (a caller's own -j prevails), unless something is to be cleaned first.
-ifeq ($(filter clean,$(MAKECMDGOALS)),)
+# One job for each processor (a caller's own -j prevails), unless something is to be cleaned first. A make that
+# is called by another shares its jobs.
+ifeq ($(MAKELEVEL)$(filter clean,$(MAKECMDGOALS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -61,7 +62,7 @@ all: $(B)/tidemill ## build/tidemill (the default)
 
 run: ## serve the demo client on 127.0.0.1:8080 (DATA=data, LISTEN=127.0.0.1:8080)
 	@tests/support/deps build
-	@$(MAKE) --no-print-directory $(B)/tidemill
+	@$(MAKE) -s --no-print-directory $(B)/tidemill
 	@exec $(B)/tidemill serve --config config/tidemill.lua --data $(DATA) --listen $(LISTEN) --watch
 
 test: ## run every test (SUITES="core http" for some of them, VARIANT=asan for the sanitizers)
@@ -159,4 +160,4 @@ $(B)/obj/%.o: %.c Makefile
 
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(MAIN) $(CORE) $(SUPPORT) $(FAULTS) $(ASIDE) $(UNITS:$(B)/tests/%=$(B)/obj/tests/core/%.o) \
-	$(BENCHES:$(B)/bench/%=$(B)/obj/tests/bench/%.o))
+	$(BENCHES:$(B)/bench/%=$(B)/obj/tests/bench/%.o)) $(wildcard $(B)/obj/mutants/*.d)

@@ -15,7 +15,8 @@ struct admin;
 
 int admin_start(struct admin **admin, uv_loop_t *loop, const char *path, struct server *server,
 	struct err *err);
-/* Closes the listener and the connections that wait for nothing; `closed` when all are gone. */
+/* Closes the listener and the connections that wait for nothing; the others close after the answer
+ * to their command. The admin is freed with free() when the loop has ended. */
 void admin_stop(struct admin *admin);
 
 /* The client's end, blocking: runs a command in the server that serves `path`. Returns 0 with the

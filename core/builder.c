@@ -109,7 +109,7 @@ int builder_build(const struct settings *settings, const char *tests, int worker
 	for (int i = 0; rc == 0 && i < workers; i++)
 		rc = state_new(&states->workers[i], states->gen, budgets, err);
 	if (rc != 0) {
-		states_free(states);
+		builder_free(states);
 		return rc;
 	}
 	*made = states;
@@ -122,7 +122,7 @@ static void drop(struct state *state)
 		state_retire(state);
 }
 
-void states_free(struct states *states)
+void builder_free(struct states *states)
 {
 	if (states == NULL)
 		return;

@@ -30,4 +30,4 @@ int builder_build(const struct settings *settings, const char *tests, int worker
 	struct states **states, struct err *err);
 
 /* Frees what has not been handed over. */
-void states_free(struct states *states);
+void builder_free(struct states *states);

@@ -35,6 +35,7 @@ struct request {
 
 struct command {
 	const char *name, *words, *summary;
+	const char *options; /* the letters of read_options that it takes, besides --help */
 	int min_words, max_words;
 	int (*run)(struct request *request);
 	const char *more; /* of --help, or NULL */
@@ -240,7 +241,7 @@ static int absolute_rejects(const char *given, const char *file, char *path, str
 		return err_set(err, TM_EIO, "the working folder cannot be read");
 	else
 		strcat(folder, "/");
-	if ((size_t)snprintf(path, PATH_MAX, "%s%.2000s", folder, given) >= PATH_MAX)
+	if ((size_t)snprintf(path, PATH_MAX, "%s%s", folder, given) >= PATH_MAX)
 		return err_set(err, TM_EINVAL, "the path %s is too long", given);
 	return 0;
 }
@@ -330,6 +331,9 @@ static void print_routes(void *data, const struct task_result *result)
 	size_t i;
 
 	checked->rc = facts == NULL ? FAILED : DONE;
+	if (facts == NULL)
+		fprintf(stderr, "tidemill: %s\n",
+			result->rc != 0 ? result->text.data : "the routes cannot be read");
 	if (checked->request->json && routes != NULL)
 		json_dumpf(routes, stdout, JSON_INDENT(1));
 	else
@@ -429,23 +433,27 @@ static int version(struct request *request)
 #define LANGUAGE_HELP "Without --language, LC_ALL, LC_MESSAGES or LANG says which.\n"
 
 static const struct command commands[] = {
-	{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] [--language en|zh]",
-		"serve until told to stop; --watch takes over saved files", 0, 0, serve,
-		LANGUAGE_HELP},
+	{"serve",
+		"[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] "
+		"[--language en|zh] [--record FILE]",
+		"serve until told to stop; --watch takes over saved files", "cdlrwL", 0, 0, serve,
+		"--record writes down each statement with its values, for "
+		"measuring.\n" LANGUAGE_HELP},
 	{"import",
 		"MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json] "
 		"[--language en|zh]",
-		"import a CSV file through a mapping of the client pack", 2, 2, import,
+		"import a CSV file through a mapping of the client pack", "cdRjL", 2, 2, import,
 		"The status is 0 when every row was taken, and 1 when rows were refused or the\n"
 		"import failed. Refused rows stand in FILE.csv.rejects.csv, or where --rejects\n"
 		"says.\n" LANGUAGE_HELP},
 	{"check", "[--config FILE] [--routes [--json]]",
-		"load plugins and client packs and say what is wrong", 0, 0, check, NULL},
+		"load plugins and client packs and say what is wrong", "coj", 0, 0, check, NULL},
 	{"test", "[PART-OF-PATH] [--config FILE]",
-		"run the tests of plugins and framework in a throw-away tenant", 0, 1, test, NULL},
+		"run the tests of plugins and framework in a throw-away tenant", "c", 0, 1, test,
+		NULL},
 	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
-		"make an access token for programs; it is shown once", 2, 2, token, NULL},
-	{"version", "", "print the version", 0, 0, version, NULL},
+		"make an access token for programs; it is shown once", "cd", 2, 2, token, NULL},
+	{"version", "", "print the version", "", 0, 0, version, NULL},
 };
 
 static int usage(const struct command *command, FILE *to)
@@ -472,7 +480,8 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-static int read_options(struct request *request, int argc, char **argv)
+static int read_options(
+	const struct command *command, struct request *request, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
@@ -490,6 +499,8 @@ static int read_options(struct request *request, int argc, char **argv)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option != 'h' && strchr(command->options, option) == NULL)
+			return USAGE;
 		switch (option) {
 		case 'c':
 			request->config = optarg;
@@ -551,7 +562,7 @@ int tidemill_main(int argc, char **argv)
 		fprintf(stderr, "tidemill: there is no command %s\n", argv[1]);
 		return usage(NULL, stderr);
 	}
-	if (read_options(&request, argc - 1, argv + 1) != DONE)
+	if (read_options(command, &request, argc - 1, argv + 1) != DONE)
 		return usage(command, stderr);
 	if (request.help)
 		return usage(command, stdout);

@@ -24,7 +24,7 @@ struct home {
 	struct queue_item stop_item;
 };
 
-struct write *write_new(enum write_kind kind)
+struct write *home_write_new(enum write_kind kind)
 {
 	struct write *write = calloc(1, sizeof *write);
 
@@ -35,7 +35,7 @@ struct write *write_new(enum write_kind kind)
 	return write;
 }
 
-void write_free(struct write *write)
+void home_write_free(struct write *write)
 {
 	if (write == NULL)
 		return;
@@ -305,34 +305,36 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 	struct err *err)
 {
 	struct home *home = calloc(1, sizeof *home);
-	int rc = TM_ENOMEM;
+	int rc;
 
-	if (home == NULL)
+	if (home == NULL || uv_loop_init(&home->loop) != 0) {
+		free(home);
 		return err_set(err, TM_ENOMEM, "no memory");
+	}
 	home->store = store;
 	home->metrics = metrics;
-	if (uv_loop_init(&home->loop) != 0)
-		goto no_loop;
 	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
 	if (rc == 0)
 		store_stop_when(home->conn, watch_is_late);
 	if (rc == 0 && record != NULL)
 		rc = store_record(home->conn, record, err);
-	if (rc == 0)
-		rc = lane_init(&home->lane, &home->loop, LANE_LIMIT, GROUP_LIMIT,
-			&(struct lane_owner){.run = run, .flush = flush, .owner = home});
+	if (rc != 0)
+		goto out;
+	rc = lane_init(&home->lane, &home->loop, LANE_LIMIT, GROUP_LIMIT,
+		&(struct lane_owner){.run = run, .flush = flush, .owner = home});
 	if (rc == 0)
 		rc = queue_init(&home->stop, &home->loop, 1, on_stop, home);
-	if (rc != 0)
-		goto no_loop;
-	if (uv_thread_create(&home->thread, serve, home) != 0) {
-		rc = err_set(err, TM_ENOMEM, "cannot start a thread");
-		goto no_loop;
+	if (rc == 0)
+		rc = uv_thread_create(&home->thread, serve, home) == 0 ? 0 : TM_ENOMEM;
+	if (rc == 0) {
+		*made = home;
+		return 0;
 	}
-	*made = home;
-	return 0;
-no_loop:
-	/* The program ends after this: what was opened goes with it. */
+	err_set(err, rc, "cannot start a thread");
+out:
+	/* The program ends after this, and the loop's handles with it. */
+	if (home->conn != NULL)
+		store_conn_close(home->conn);
 	free(home);
 	return rc;
 }

@@ -40,8 +40,8 @@ struct write {
 	bool counted;               /* among what waits, in the metrics */
 };
 
-struct write *write_new(enum write_kind kind);
-void write_free(struct write *write);
+struct write *home_write_new(enum write_kind kind);
+void home_write_free(struct write *write);
 
 /* Starts the thread; it has no state until the first WRITE_SWITCH. `record` (or NULL) names the
  * file for `make bench`. */

@@ -14,6 +14,7 @@ struct words {
 
 static const struct words titles[] = {
 	{400, "bad-request", "The request cannot be understood", "请求无法识别"},
+	{405, "method", "This method is not possible here", "此处不支持该方法"},
 	{408, "timeout", "The request took too long to arrive", "请求接收超时"},
 	{413, "too-large", "The request is too large", "请求过大"},
 	{414, "too-long", "The address is too long", "网址过长"},
@@ -116,25 +117,38 @@ void problem_write(
 	write_with(to, request, &words, detail);
 }
 
-static void answer(struct http_exchange *exchange, int status, const struct buf *body, bool again)
+/* `more` is a header of this problem, or has no name. */
+static void answer(struct http_exchange *exchange, int status, const struct buf *body,
+	struct http_answer_header more)
 {
 	struct http_answer_header headers[] = {
 		{"content-type", {"application/problem+json", strlen("application/problem+json")}},
-		{"retry-after", {"1", 1}},
+		more,
 	};
 
 	http_answer(exchange, &(struct http_answer){.status = status,
 				      .headers = headers,
-				      .header_count = again ? 2 : 1,
+				      .header_count = more.name != NULL ? 2 : 1,
 				      .body = {body->data, body->len}});
 }
 
 void problem_answer(struct http_exchange *exchange, int status, const char *detail)
 {
+	struct http_answer_header again = {status == 503 ? "retry-after" : NULL, {"1", 1}};
 	struct buf body = BUF_EMPTY;
 
 	problem_write(&body, http_exchange_request(exchange), status, detail);
-	answer(exchange, status, &body, status == 503);
+	answer(exchange, status, &body, again);
+	buf_free(&body);
+}
+
+void problem_answer_reads_only(struct http_exchange *exchange)
+{
+	struct http_answer_header allow = {"allow", {"GET, HEAD", strlen("GET, HEAD")}};
+	struct buf body = BUF_EMPTY;
+
+	problem_write(&body, http_exchange_request(exchange), 405, NULL);
+	answer(exchange, 405, &body, allow);
 	buf_free(&body);
 }
 
@@ -143,7 +157,7 @@ void problem_answer_unknown(struct http_exchange *exchange)
 	struct buf body = BUF_EMPTY;
 
 	write_with(&body, http_exchange_request(exchange), &unknown, NULL);
-	answer(exchange, unknown.status, &body, false);
+	answer(exchange, unknown.status, &body, (struct http_answer_header){0});
 	buf_free(&body);
 }
 
@@ -158,6 +172,6 @@ void problem_answer_breach(struct http_exchange *exchange, const char *plugin, b
 	snprintf(zh, sizeof zh, "%s%s%s%s", plugin[0] != '\0' ? "插件 " : "请求", plugin,
 		plugin[0] != '\0' ? " " : "", memory ? "占用内存过多" : "运行时间过长");
 	write_with(&body, http_exchange_request(exchange), &words, PROBLEM_NOTHING_CHANGED);
-	answer(exchange, words.status, &body, false);
+	answer(exchange, words.status, &body, (struct http_answer_header){0});
 	buf_free(&body);
 }

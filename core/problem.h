@@ -24,5 +24,8 @@ void problem_answer_breach(struct http_exchange *exchange, const char *plugin, b
 /* Answers `exchange` with a problem; 503 says Retry-After. */
 void problem_answer(struct http_exchange *exchange, int status, const char *detail);
 
+/* Answers 405 for an address that knows GET and HEAD. */
+void problem_answer_reads_only(struct http_exchange *exchange);
+
 /* Answers that it is not known whether the change was kept. */
 void problem_answer_unknown(struct http_exchange *exchange);

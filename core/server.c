@@ -25,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16 };
+enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20 };
 
 struct server {
 	struct server_options options;
@@ -36,6 +36,7 @@ struct server {
 	struct store_conn *conn; /* reading, for commands */
 	struct home *home;
 	struct attempts *attempts;
+	struct http_bodies bodies;
 	struct metrics *metrics;
 	struct keeper *keeper;
 	struct worker *workers[MAX_WORKERS];
@@ -90,7 +91,7 @@ static void bulk_over(struct write *write)
 
 	call->done(call->data, write->rc, text != NULL ? text : "", write->answer_text.len);
 	free(call);
-	write_free(write);
+	home_write_free(write);
 }
 
 static int lane_call(void *host, const char *name, const char *payload, size_t len,
@@ -105,7 +106,7 @@ static int lane_call(void *host, const char *name, const char *payload, size_t l
 		done(data, TM_EBUSY, stopping, sizeof stopping - 1);
 		return 0;
 	}
-	write = write_new(WRITE_BULK);
+	write = home_write_new(WRITE_BULK);
 	call = malloc(sizeof *call);
 	if (write != NULL && call != NULL) {
 		*call = (struct bulk_call){.done = done, .data = data};
@@ -118,7 +119,7 @@ static int lane_call(void *host, const char *name, const char *payload, size_t l
 			return 0;
 	}
 	free(call);
-	write_free(write);
+	home_write_free(write);
 	return TM_EBUSY;
 }
 
@@ -210,7 +211,7 @@ static void switched(struct write *write)
 		refused(server, buf_text(&write->answer_text));
 		if (first)
 			fail(server, write->rc, buf_text(&write->answer_text));
-		states_free(states);
+		builder_free(states);
 	} else {
 		log_generation(server, states, "serves", NULL);
 		metrics_count(server->metrics, METRICS_GENERATIONS);
@@ -220,10 +221,10 @@ static void switched(struct write *write)
 			server->first = states;
 			start_workers(server);
 		} else {
-			states_free(states);
+			builder_free(states);
 		}
 	}
-	write_free(write);
+	home_write_free(write);
 	if (server->rebuild && !server->stopping)
 		build_and_switch(server);
 	finish(server);
@@ -232,7 +233,7 @@ static void switched(struct write *write)
 static void build_and_switch(struct server *server)
 {
 	struct switching *order = malloc(sizeof *order);
-	struct write *write = write_new(WRITE_SWITCH);
+	struct write *write = home_write_new(WRITE_SWITCH);
 	struct states *states = NULL;
 	struct err err;
 	int rc = order == NULL || write == NULL ? err_set(&err, TM_ENOMEM, "no memory") : 0;
@@ -262,8 +263,8 @@ static void build_and_switch(struct server *server)
 		if (server->state == NULL)
 			fail(server, rc, err.text);
 	}
-	states_free(states);
-	write_free(write);
+	builder_free(states);
+	home_write_free(write);
 	free(order);
 }
 
@@ -363,6 +364,8 @@ static void listen_for_requests(struct server *server)
 	int rc = descriptors_for_clients(
 		server->worker_count, limits.connections, &limits.connections, &err);
 
+	server->bodies.most = BODIES_MOST;
+	limits.bodies = &server->bodies;
 	if (rc == 0)
 		rc = http_port_check(server->host, server->port, &err);
 	if (rc != 0) {
@@ -502,10 +505,11 @@ static int open_all(struct server *server, struct err *err)
 	const struct settings *settings = server->options.settings;
 	int rc = hash_start();
 
-	if (rc == 0 && watchdog_start() != 0)
-		rc = err_set(err, TM_ENOMEM, "cannot start a thread");
-	if (rc == 0)
-		rc = data_folder_open(&server->folder, settings->data, settings->tenant, err);
+	if (rc != 0)
+		return err_set(err, rc, "the machine gives no random bytes");
+	if (watchdog_start() != 0)
+		return err_set(err, TM_ENOMEM, "cannot start a thread");
+	rc = data_folder_open(&server->folder, settings->data, settings->tenant, err);
 	if (rc == 0)
 		rc = store_open(&server->store, server->folder.database, err);
 	if (rc == 0)
@@ -551,7 +555,7 @@ static int count_workers(const struct settings *settings)
 
 static void release(struct server *server)
 {
-	states_free(server->first);
+	builder_free(server->first);
 	if (server->state != NULL)
 		state_retire(server->state);
 	if (server->conn != NULL)
@@ -581,16 +585,18 @@ int server_run(const struct server_options *options, struct err *err)
 	server->folder.lock = -1;
 	server->worker_count = options->listens ? count_workers(options->settings) : 0;
 	rc = open_loop(server, err);
-	if (rc == 0) {
-		rc = open_all(server, err);
-		if (rc == 0)
-			build_and_switch(server);
-		else
-			fail(server, rc, err->text);
-		uv_run(&server->loop, UV_RUN_DEFAULT);
-		rc = server->rc;
-		*err = server->err;
+	if (rc != 0) {
+		free(server);
+		return rc;
 	}
+	rc = open_all(server, err);
+	if (rc == 0)
+		build_and_switch(server);
+	else
+		fail(server, rc, err->text);
+	uv_run(&server->loop, UV_RUN_DEFAULT);
+	rc = server->rc;
+	*err = server->err;
 	if (rc == 0)
 		err_set(err, TM_EINTR, "the server was stopped before it was ready");
 	report_start(server, err->code, err);

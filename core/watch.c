@@ -4,12 +4,15 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-/* How long it must be quiet before a change is told: editors write a file in several steps. */
-enum { QUIET_MS = 60, MAX_FOLDERS = 4096, MAX_DEPTH = 16 };
+/* How long it must be quiet before a change is told, since editors write a file in several steps;
+ * and how long that may put it off, for a program that writes on and on. */
+enum { QUIET_MS = 60, PATIENCE_MS = 1000, MAX_FOLDERS = 4096, MAX_DEPTH = 16 };
 
 struct folder {
 	uv_fs_event_t event; /* must be first */
@@ -19,6 +22,7 @@ struct folder {
 struct watch {
 	uv_loop_t *loop;
 	uv_timer_t quiet;
+	uint64_t first; /* when the change began that is not told yet */
 	char **roots;
 	struct folder *folders;
 	unsigned count;
@@ -39,6 +43,10 @@ static void on_event(uv_fs_event_t *event, const char *name, int events, int sta
 
 	(void)events;
 	if (status != 0 || (name != NULL && name[0] == '.'))
+		return;
+	if (!uv_is_active((uv_handle_t *)&watch->quiet))
+		watch->first = uv_now(watch->loop);
+	else if (uv_now(watch->loop) - watch->first > PATIENCE_MS)
 		return;
 	uv_timer_start(&watch->quiet, on_quiet, QUIET_MS, 0);
 }
@@ -74,6 +82,16 @@ static void add_folder(struct watch *watch, const char *path)
 		log_event(LOG_WARN, "watch", "%s cannot be watched", path);
 }
 
+/* Links are followed, as they are where the sources are read. */
+static bool is_folder(const char *path, unsigned char type)
+{
+	struct stat facts;
+
+	if (type != DT_LNK && type != DT_UNKNOWN)
+		return type == DT_DIR;
+	return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
 static void add_tree(struct watch *watch, const char *path, int depth)
 {
 	DIR *dir = depth < MAX_DEPTH && watch->count < MAX_FOLDERS ? opendir(path) : NULL;
@@ -84,9 +102,10 @@ static void add_tree(struct watch *watch, const char *path, int depth)
 		return;
 	add_folder(watch, path);
 	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] == '.' || entry->d_type != DT_DIR)
-			continue;
-		if (snprintf(below, sizeof below, "%s/%s", path, entry->d_name) < (int)sizeof below)
+		if (entry->d_name[0] != '.' &&
+			snprintf(below, sizeof below, "%s/%s", path, entry->d_name) <
+				(int)sizeof below &&
+			is_folder(below, entry->d_type))
 			add_tree(watch, below, depth + 1);
 	}
 	closedir(dir);

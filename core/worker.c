@@ -119,7 +119,7 @@ static void write_over(struct write *write)
 		http_answer(exchange, &write->answer);
 	else
 		answer_failure(exchange, write->rc, buf_text(&write->answer_text), &write->breach);
-	write_free(write);
+	home_write_free(write);
 	request_over(worker);
 }
 
@@ -127,7 +127,7 @@ static void write_over(struct write *write)
 static void send_home(
 	struct worker *worker, struct http_exchange *exchange, struct http_text prepared)
 {
-	struct write *write = worker->server != NULL ? write_new(WRITE_REQUEST) : NULL;
+	struct write *write = worker->server != NULL ? home_write_new(WRITE_REQUEST) : NULL;
 
 	if (write != NULL) {
 		write->request = http_exchange_request(exchange);
@@ -138,7 +138,7 @@ static void send_home(
 		if (!write->text.failed && home_push(worker->options.home, write) == 0)
 			return;
 	}
-	write_free(write);
+	home_write_free(write);
 	problem_answer(exchange, 503, PROBLEM_TOO_MANY);
 	request_over(worker);
 }
@@ -209,13 +209,22 @@ static void begin(struct worker *worker, struct http_exchange *exchange)
 		state_handle(worker->state, http_exchange_request(exchange), task_over, exchange);
 }
 
+static bool reads(const struct http_request *request)
+{
+	return (request->method.len == 3 && memcmp(request->method.data, "GET", 3) == 0) ||
+	       (request->method.len == 4 && memcmp(request->method.data, "HEAD", 4) == 0);
+}
+
 static void on_request(void *owner, struct http_exchange *exchange)
 {
 	struct worker *worker = owner;
 	const struct http_request *request = http_exchange_request(exchange);
+	bool probe = path_is(request, "/healthz") || path_is(request, "/readyz");
 
 	http_exchange_set_data(exchange, worker);
-	if (path_is(request, "/healthz")) {
+	if (probe && !reads(request)) {
+		problem_answer_reads_only(exchange);
+	} else if (path_is(request, "/healthz")) {
 		answer_text(exchange, 200, "ok\n");
 	} else if (path_is(request, "/readyz")) {
 		answer_text(exchange, atomic_load(worker->options.ready) ? 200 : 503,
@@ -264,12 +273,10 @@ static void on_done(void *owner, const struct http_request *request, int status,
 	if (!worker->options.log_requests)
 		return;
 	log_begin(&line, LOG_INFO, "request");
-	if (request != NULL) {
-		log_text(&line, "request", request->id);
-		log_bytes(&line, "method", request->method.data, request->method.len);
-		log_bytes(&line, "path", request->path.data, request->path.len);
-		log_text(&line, "client", request->client);
-	}
+	log_text(&line, "request", request->id);
+	log_bytes(&line, "method", request->method.data, request->method.len);
+	log_bytes(&line, "path", request->path.data, request->path.len);
+	log_text(&line, "client", request->client);
 	log_int(&line, "status", status);
 	log_int(&line, "bytes", (int64_t)bytes);
 	log_ms(&line, "ms", nanoseconds);
@@ -363,8 +370,7 @@ static void serve(void *data)
 	}
 	uv_sem_post(&worker->started);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
-	if (worker->state != NULL)
-		state_retire(worker->state);
+	state_retire(worker->state != NULL ? worker->state : worker->options.state);
 	if (worker->conn != NULL)
 		store_conn_close(worker->conn);
 	uv_loop_close(&worker->loop);
@@ -374,14 +380,20 @@ int worker_start(struct worker **made, const struct worker_options *options, str
 {
 	struct worker *worker = calloc(1, sizeof *worker);
 
-	if (worker == NULL)
+	if (worker == NULL) {
+		state_retire(options->state);
 		return err_set(err, TM_ENOMEM, "no memory");
+	}
 	worker->options = *options;
 	if (uv_loop_init(&worker->loop) != 0 || uv_sem_init(&worker->started, 0) != 0 ||
 		queue_init(&worker->inbox, &worker->loop, 1024, on_mail, worker) != 0 ||
 		queue_init(&worker->answers, &worker->loop, INBOX_LIMIT, on_answers, worker) != 0 ||
-		uv_thread_create(&worker->thread, serve, worker) != 0)
+		uv_thread_create(&worker->thread, serve, worker) != 0) {
+		/* The server stops after this, and the loop's handles end with the program. */
+		state_retire(options->state);
+		free(worker);
 		return err_set(err, TM_ENOMEM, "cannot start a thread");
+	}
 	uv_sem_wait(&worker->started);
 	if (worker->rc != 0) {
 		*err = worker->err;

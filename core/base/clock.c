@@ -32,11 +32,12 @@ int64_t clock_thread_ns(void)
 
 void clock_format(int64_t ms, char *text)
 {
-	time_t seconds = (time_t)(ms / 1000);
+	int64_t part = (ms % 1000 + 1000) % 1000;
+	time_t seconds = (time_t)((ms - part) / 1000);
 	struct tm parts;
 
 	gmtime_r(&seconds, &parts);
 	if (strftime(text, 20, "%Y-%m-%dT%H:%M:%S", &parts) != 19)
 		memcpy(text, "9999-12-31T23:59:59", 19);
-	snprintf(text + 19, 6, ".%03uZ", (unsigned)(ms % 1000) % 1000);
+	snprintf(text + 19, 6, ".%03uZ", (unsigned)part % 1000);
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ static void put(struct log_line *line, const char *bytes, size_t len)
 
 	if (len > room)
 		len = room;
-	memcpy(line->text + line->len, bytes, len);
+	if (len > 0)
+		memcpy(line->text + line->len, bytes, len);
 	line->len += len;
 }
 
@@ -111,6 +113,19 @@ void log_ms(struct log_line *line, const char *key, int64_t nanoseconds)
 		(size_t)snprintf(digits, sizeof digits, "%.3f", (double)nanoseconds / 1e6));
 }
 
+/* Whether the line ends inside a quoted value. */
+static bool is_open(const struct log_line *line)
+{
+	bool open = false;
+
+	for (size_t i = 0; i < line->len; i++)
+		if (line->text[i] == '\\')
+			i++;
+		else if (line->text[i] == '"')
+			open = !open;
+	return open;
+}
+
 void log_end(struct log_line *line)
 {
 	size_t done = 0;
@@ -118,13 +133,17 @@ void log_end(struct log_line *line)
 	if (line->len == sizeof line->text)
 		return;
 	if (line->len == sizeof line->text - TAIL) {
-		memcpy(line->text + line->len, "…", strlen("…"));
-		line->len += strlen("…");
+		const char *end = is_open(line) ? "…\"" : "…";
+
+		memcpy(line->text + line->len, end, strlen(end));
+		line->len += strlen(end);
 	}
 	line->text[line->len++] = '\n';
 	while (done < line->len) {
 		ssize_t n = write(STDERR_FILENO, line->text + done, line->len - done);
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n <= 0)
 			return; /* nowhere left to say so */
 		done += (size_t)n;

@@ -33,16 +33,15 @@ static bool is_reserved(const char *name)
 	return false;
 }
 
-/* A header that would break the answer's framing never leaves. */
-static bool header_is_sound(const struct http_answer_header *header)
+bool http_header_is_sound(const char *name, size_t name_len, struct http_text value)
 {
-	if (*header->name == '\0' || is_reserved(header->name))
+	if (name_len == 0 || is_reserved(name))
 		return false;
-	for (const char *c = header->name; *c != '\0'; c++)
-		if (!http_token_chars[(unsigned char)*c])
+	for (size_t i = 0; i < name_len; i++)
+		if (!http_token_chars[(unsigned char)name[i]])
 			return false;
-	for (size_t i = 0; i < header->value.len; i++)
-		if (!http_value_chars[(unsigned char)header->value.data[i]])
+	for (size_t i = 0; i < value.len; i++)
+		if (!http_value_chars[(unsigned char)value.data[i]])
 			return false;
 	return true;
 }
@@ -52,11 +51,13 @@ static bool is_sound(const struct http_exchange *exchange, const struct http_ans
 	struct log_line line;
 
 	for (unsigned i = 0; i < answer->header_count; i++) {
-		if (header_is_sound(&answer->headers[i]))
+		const struct http_answer_header *header = &answer->headers[i];
+
+		if (http_header_is_sound(header->name, strlen(header->name), header->value))
 			continue;
 		log_begin(&line, LOG_ERROR, "answer");
 		log_text(&line, "id", exchange->request.id);
-		log_text(&line, "header", answer->headers[i].name);
+		log_text(&line, "header", header->name);
 		log_text(&line, "text", "this header cannot be sent");
 		log_end(&line);
 		return false;
@@ -216,13 +217,14 @@ void http_answer_send(struct http_exchange *exchange, const struct http_answer *
 static void send_problem(struct http_exchange *exchange, struct http_refusal refusal, bool close)
 {
 	const struct http_owner *owner = &exchange->server->owner;
-	struct http_answer_header type = {"Content-Type", {"application/problem+json", 24}};
+	struct http_answer_header headers[] = {
+		{"Content-Type", {"application/problem+json", 24}}, {"Retry-After", {"1", 1}}};
 	char body[PROBLEM_MOST];
 	size_t len = owner->on_refusal(owner->owner, refusal.status, refusal.reason,
 		&exchange->request, body, sizeof body);
 	struct http_answer answer = {.status = refusal.status,
-		.headers = &type,
-		.header_count = 1,
+		.headers = headers,
+		.header_count = refusal.status == 503 ? 2 : 1,
 		.body = {body, len < sizeof body ? len : sizeof body},
 		.close = close};
 

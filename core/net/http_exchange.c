@@ -37,6 +37,27 @@ static int on_value(http_parser *parser, const char *at, size_t len)
 	return 0;
 }
 
+/* Counts the memory that the body has by now; false when all bodies together have too much. */
+static bool hold(struct http_exchange *exchange)
+{
+	struct http_bodies *bodies = exchange->bodies;
+	size_t more = exchange->body.room - exchange->held;
+	size_t before;
+
+	if (bodies == NULL || more == 0)
+		return true;
+	before = atomic_fetch_add_explicit(&bodies->held, more, memory_order_relaxed);
+	exchange->held += more;
+	return before + more <= bodies->most;
+}
+
+static void let_go(struct http_exchange *exchange)
+{
+	if (exchange->bodies != NULL)
+		atomic_fetch_sub_explicit(
+			&exchange->bodies->held, exchange->held, memory_order_relaxed);
+}
+
 static int on_body(http_parser *parser, const char *at, size_t len)
 {
 	struct http_exchange *exchange = parser->data;
@@ -113,6 +134,7 @@ struct http_exchange *http_exchange_new(struct http_connection *connection, cons
 	exchange->header_room = head->len ? head->fields : 0;
 	exchange->server = connection->server;
 	exchange->connection = connection;
+	exchange->bodies = connection->server->limits.bodies;
 	exchange->is_head = head->is_head;
 	exchange->is_old = head->minor == 0;
 	exchange->chunked = head->chunked;
@@ -232,8 +254,10 @@ enum http_check http_exchange_read(struct http_exchange *exchange, const char *b
 			: exchange->left > 0          ? HTTP_MORE
 						      : HTTP_WHOLE;
 	}
-	if (exchange->body.failed)
+	if (exchange->body.failed || !hold(exchange)) {
+		check = HTTP_REFUSED;
 		*refusal = (struct http_refusal){503, "There is no memory for the body."};
+	}
 	if (check == HTTP_WHOLE && !exchange->complete)
 		check = HTTP_REFUSED;
 	if (check == HTTP_WHOLE && exchange->body.len > 0)
@@ -243,6 +267,7 @@ enum http_check http_exchange_read(struct http_exchange *exchange, const char *b
 
 void http_exchange_free(struct http_exchange *exchange)
 {
+	let_go(exchange);
 	buf_free(&exchange->body);
 	free(exchange);
 }

@@ -57,6 +57,8 @@ struct http_exchange {
 	LIST_ENTRY(http_exchange) link;     /* while the owner has it */
 	void *data;
 	struct buf body;
+	struct http_bodies *bodies;
+	size_t held; /* of `bodies` */
 	struct http_chunks chunks;
 	uint64_t left; /* of a body with a Content-Length */
 	http_parser parser;

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,14 @@ struct http_request {
 	unsigned mark;    /* the owner's: see http_exchange_set_mark */
 };
 
+/* The memory that bodies have, over all servers that share it: without a bound, clients that send
+ * slowly from many connections take all there is. `held` says nothing about other data, so its
+ * order is relaxed. */
+struct http_bodies {
+	atomic_size_t held;
+	size_t most;
+};
+
 struct http_limits {
 	size_t target, head, body; /* bytes: 8 KiB, 32 KiB, 4 MiB */
 	unsigned headers;          /* 100 */
@@ -54,6 +63,7 @@ struct http_limits {
 	unsigned head_ms, body_ms, idle_ms, write_ms;
 	unsigned connections; /* of this server: 10,000; above it a connection is closed at once.
 				 Fewer than there are descriptors: see descriptors.h */
+	struct http_bodies *bodies; /* outlives the exchanges; NULL is no bound */
 };
 extern const struct http_limits http_default_limits;
 
@@ -61,6 +71,10 @@ struct http_answer_header {
 	const char *name;
 	struct http_text value;
 };
+
+/* Whether a header can be sent: one that would break the answer's framing, or that the server
+ * itself writes, cannot. */
+bool http_header_is_sound(const char *name, size_t name_len, struct http_text value);
 
 struct http_answer {
 	int status;

@@ -183,7 +183,6 @@ static void hash_part(struct hash *hash, const char *bytes, size_t len)
 
 static void make_hash(struct generation *gen)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char out[HASH_BYTES];
 	struct hash hash;
 
@@ -194,10 +193,7 @@ static void make_hash(struct generation *gen)
 		hash_part(&hash, gen->files[i].text, gen->files[i].len);
 	}
 	hash_end(&hash, out);
-	for (int i = 0; i < HASH_BYTES; i++) {
-		gen->hash[2 * i] = digits[out[i] >> 4];
-		gen->hash[2 * i + 1] = digits[out[i] & 15];
-	}
+	hash_hex(gen->hash, out, sizeof out);
 }
 
 static void generation_free(struct generation *gen)

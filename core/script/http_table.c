@@ -137,22 +137,6 @@ static struct http_text string_field(lua_State *L, const char *name)
 	return text;
 }
 
-/* A header must not be able to end its line and begin another. */
-static bool is_header_name(const char *name, size_t len)
-{
-	return len > 0 && strlen(name) == len &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") ==
-		       len;
-}
-
-static bool is_header_value(const char *value, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (((unsigned char)value[i] < ' ' && value[i] != '\t') || value[i] == 127)
-			return false;
-	return true;
-}
-
 /* Reads name and value at the top of the stack. */
 static void read_header(lua_State *L, struct task *task)
 {
@@ -166,8 +150,7 @@ static void read_header(lua_State *L, struct task *task)
 		luaL_error(L, "the answer's headers must be strings by name");
 	header->name = lua_tolstring(L, -2, &len);
 	header->value.data = lua_tolstring(L, -1, &header->value.len);
-	if (!is_header_name(header->name, len) ||
-		!is_header_value(header->value.data, header->value.len))
+	if (!http_header_is_sound(header->name, len, header->value))
 		luaL_error(L, "the answer's header '%s' cannot be sent", header->name);
 	answer->header_count++;
 }

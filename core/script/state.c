@@ -177,11 +177,6 @@ void state_retire(struct state *state)
 	state_free_if_over(state);
 }
 
-const char *state_generation(const struct state *state)
-{
-	return generation_hash(state->gen);
-}
-
 struct generation *state_sources(const struct state *state)
 {
 	return state->gen;

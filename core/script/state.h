@@ -64,11 +64,10 @@ void state_attach(struct state *state, const struct state_host *host);
 /* Marks the state as no longer current; it is freed when its last task has ended. */
 void state_retire(struct state *state);
 
-const char *state_generation(const struct state *state);
 /* A task broke its budget in it, perhaps half-way through something: another must take its place.
  */
 bool state_is_spoilt(const struct state *state);
-/* How many tasks are running in it. */
+/* How many tasks are running in it; for tests. */
 unsigned state_tasks(const struct state *state);
 
 /* Who took too much (empty: no plugin) and of what. */

@@ -29,8 +29,8 @@ struct task *task_may_wait(lua_State *L, const char *who)
 	if (!lua_isyieldable(L))
 		luaL_error(L,
 			"%s cannot wait here: the call comes through a function that cannot wait, "
-			"such "
-			"as the callback of table.sort or string.gsub, a metamethod or require",
+			"such as the callback of table.sort or string.gsub, a metamethod or "
+			"require",
 			who);
 	return task;
 }

@@ -44,6 +44,7 @@ void change_append(
 void change_position(
 	struct store_unit *unit, void (*done)(void *data, int rc, int64_t pos), void *data);
 
-/* Walks the whole log of an open store and checks hashes and chain. Returns 0, or TM_EINVAL with
+/* For the command that audits a log, and until that is there for tests: walks the whole log of an
+ * open store and checks hashes and chain. Returns 0, or TM_EINVAL with
  * the first position at fault. */
 int change_verify(struct store *store, int64_t *rows, struct err *err);

@@ -8,9 +8,9 @@
  * A `struct store` is shared and, but for its epoch, immutable after store_open. A `struct
  * store_conn` belongs to one thread.
  *
- *   writing connection (the home lane):  store_unit_begin, store_query …, store_unit_end, …
- * store_flush reading connection (a worker):       the same, but nothing may change and there is
- * nothing to flush
+ * A writing connection (the home lane) goes store_unit_begin, store_query …, store_unit_end, and
+ * after some units store_flush. With a reading one (a worker) it is the same, but nothing may
+ * change and there is nothing to flush.
  *
  * How units share a commit is the driver's private matter. The SQLite driver packs the units that
  * end with *keep* before the next store_flush into one transaction (a savepoint each) and syncs
@@ -113,7 +113,7 @@ void store_unit_end(
  * nothing. */
 void store_flush(struct store_conn *conn);
 
-/* How many ended units wait for the flush. */
+/* How many ended units wait for the flush; for tests. */
 unsigned store_waiting(const struct store_conn *conn);
 
 /* The write-ahead log. Commits only append to it (`wal_autocheckpoint` is 0): somebody else moves
@@ -145,7 +145,8 @@ void store_wal_watch(struct store *store, int64_t step, void (*grown)(void *data
 int64_t store_wal_size(const struct store *store);
 uint64_t store_commits(const struct store *store);
 
-/* Interrupts the statement that runs on `conn`, if any. Any thread. */
+/* Interrupts the statement that runs on `conn`, if any. Any thread. What has a time budget will be
+ * stopped so; until then only tests do it. */
 void store_interrupt(struct store_conn *conn);
 
 /* Statements of `conn` are interrupted when `late` says so; it is asked on the conn's thread from

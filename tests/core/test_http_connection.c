@@ -335,9 +335,45 @@ static void test_an_address_that_cannot_be_had_is_named(void **state)
 	assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static void test_bodies_that_come_slowly_have_a_bound_for_all_together(void **state)
+{
+	static const char head[] = "POST /big HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n";
+	struct http_bodies bodies = {.most = 150000};
+	struct http_limits limits = http_default_limits;
+	struct world world;
+	struct buf heard = BUF_EMPTY;
+	int fds[3];
+
+	(void)state;
+	limits.bodies = &bodies;
+	make_world(&world, &limits);
+	for (int i = 0; i < 2; i++) {
+		fds[i] = dial(&world);
+		say(&world, fds[i], head);
+		say(&world, fds[i], "a");
+	}
+	turn(&world, 20);
+	fds[2] = dial(&world);
+	say(&world, fds[2], head);
+	say(&world, fds[2], "a");
+
+	assert_true(hear(&world, fds[2], &heard, "503"));
+	assert_heard(&heard, "HTTP/1.1 503 ");
+	assert_heard(&heard, "Retry-After: 1\r\n");
+	assert_in_range(bodies.held, 80000, 150000);
+
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	turn(&world, 20);
+	assert_int_equal(bodies.held, 0);
+	buf_free(&heard);
+	end_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bodies_that_come_slowly_have_a_bound_for_all_together),
 		cmocka_unit_test(test_slow_heads_and_bodies_get_408_and_idle_connections_nothing),
 		cmocka_unit_test(test_the_owner_may_take_longer_than_any_client),
 		cmocka_unit_test(test_a_client_may_half_close_after_its_request),

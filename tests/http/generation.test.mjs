@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -155,6 +155,27 @@ test('a file that never ends loading is named with its line, and the old generat
 
   assert.match(line, /refused; the one before serves on.*plugins\/lead\/rules\.lua:1: loading takes more than 5 seconds/);
   assert.equal((await admin.post('/api/v1/lead', { name: 'after the loop' })).status, 201);
+});
+
+test('a program that writes on and on cannot put off what was saved', async () => {
+  const seen = server.logs.length;
+  const noise = setInterval(() => writeFile(file('plugins/lead/noise.txt'), `${Date.now()}`), 5);
+
+  await new Promise((later) => setTimeout(later, 2500));
+  clearInterval(noise);
+
+  assert.match(server.logs.slice(seen), / generation /);
+  await new Promise((later) => setTimeout(later, 500));
+});
+
+test('a folder that is a link is watched too', async () => {
+  const beside = join(home, 'beside');
+  await mkdir(beside);
+  await writeFile(join(beside, 'one.txt'), 'one');
+  await symlink(beside, file('plugins/lead/linked'));
+  await new Promise((later) => setTimeout(later, 1000));
+
+  assert.match(await save('plugins/lead/linked/one.txt', () => 'two'), / generation /);
 });
 
 test('under load no request fails while generations change', async () => {

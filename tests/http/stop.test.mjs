@@ -238,6 +238,9 @@ test('readyz and healthz are open, tell nothing more, and know HEAD', async () =
       const got = await server.nobody.get(path);
       assert.deepEqual([got.status, got.text, got.headers.get('set-cookie')], [200, text, null]);
       assert.equal((await server.nobody.request('HEAD', path)).status, 200);
+      const changed = await server.nobody.request('POST', path, {});
+      assert_problem(changed, 405);
+      assert.equal(changed.headers.get('allow'), 'GET, HEAD');
     }
     assert_problem(await server.nobody.get('/healthz/x'), 404);
   } finally {
@@ -357,7 +360,7 @@ test('a start that cannot be is refused in words, with status 1', async () => {
 });
 
 test('wrong usage ends with status 2 and says what is right; --help ends with 0', async () => {
-  for (const args of [[], ['nonsense'], ['serve', '--nonsense'], ['serve', 'word'], ['serve', '--listen'], ['import'], ['token', 'admin']]) {
+  for (const args of [[], ['nonsense'], ['serve', '--nonsense'], ['serve', 'word'], ['serve', '--listen'], ['check', '--watch'], ['test', '--data', 'x'], ['version', '--json'], ['serve', '--routes'], ['import'], ['token', 'admin']]) {
     const { status, said } = await run(...args);
     assert.equal(status, 2, `${args}: ${said}`);
     assert.match(said, /usage: tidemill/);

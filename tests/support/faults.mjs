@@ -1,6 +1,7 @@
 // tests/support/faults.mjs: starts the server over the file layer for faults, and steers that layer.
 
 import { connect } from 'node:net';
+import { rmSync } from 'node:fs';
 import { cp, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,15 @@ import { root, start } from './server.mjs';
 export const faulty = process.env.TIDEMILL_FAULTS ?? join(root, 'build/faults/tidemill');
 export const mutant = (name) => join(faulty, '../../mutants', name);
 
-export const new_folder = () => mkdtemp(join(tmpdir(), 'tidemill-faults-'));
+// Folders go with the process that made them, also when a test fails.
+const folders = [];
+process.once('exit', () => { for (const folder of folders) rmSync(folder, { recursive: true, force: true }); });
+
+export async function new_folder() {
+  const folder = await mkdtemp(join(tmpdir(), 'tidemill-faults-'));
+  folders.push(folder);
+  return folder;
+}
 
 // A data folder with all that `settings` brings at a first start, whole and closed.
 export async function seeded(settings) {
