@@ -55,7 +55,7 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all run test lint bench deps install clean help asan tsan units benches
+.PHONY: all run test torture lint bench deps install clean help asan tsan units benches
 
 all: $(B)/tidemill ## build/tidemill (the default)
 
@@ -72,6 +72,9 @@ test: ## run every test (SUITES="core http" for some of them, VARIANT=asan for t
 ifeq ($(MAKECMDGOALS),test)
 MAKEFLAGS += -q --no-print-directory
 endif
+
+torture: ## the long run: 200 crashes and 500 injected faults
+	@TORTURE_ROUNDS=200 TORTURE_FAULTS=500 LIMIT=3600 tests/run faults/torture
 
 lint: ## check layout, the borders between the rooms, and Lua
 	@tests/support/deps lint
