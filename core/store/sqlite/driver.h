@@ -8,6 +8,7 @@
  *   statements.c  the cache of prepared statements
  *   record.c      writing down what ran
  *   wal.c         the write-ahead log's length, and checkpoints
+ *   backup.c      copies of the whole database, and whether a file is one
  *
  * A writing connection has at most one transaction, the group: BEGIN IMMEDIATE by the first unit,
  * then a savepoint for each unit, COMMIT by store_flush. A unit that is alone has it for itself,
