@@ -172,3 +172,10 @@ void store_stop_when(struct store_conn *conn, bool (*late)(void));
 /* Writes every statement that `conn` runs, with its values, commits and syncs to `path`, for `make
  * bench` to replay (see tests/bench/replay.c). */
 int store_record(struct store_conn *conn, const char *path, struct err *err);
+
+#ifdef STORE_DEFERRED
+/* In VARIANT=deferred, a build for tests: lets every call on `conn` complete on a later turn of
+ * `loop`. */
+struct uv_loop_s;
+void store_conn_defer(struct store_conn *conn, struct uv_loop_s *loop);
+#endif
