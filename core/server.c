@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "admin.h"
+#include "backup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -45,7 +46,7 @@ struct server {
 	struct states *first; /* the workers' first states, until they start */
 	struct admin *admin;
 	struct watch *watch;
-	atomic_bool ready;
+	atomic_bool ready, hurry; /* hurry: a backup that runs must end */
 	bool started, stopping, switching, rebuild;
 	unsigned commands;
 	char hash[65];
@@ -481,6 +482,7 @@ static void finish(struct server *server)
 
 void server_stop(struct server *server)
 {
+	atomic_store(&server->hurry, true);
 	for (int i = 0; !server->stopping && i < server->workers_running; i++)
 		worker_stop(server->workers[i], GRACE_MS);
 	server->stopping = true;
@@ -655,6 +657,25 @@ static void command_over(void *data, const struct task_result *result)
 	finish(server);
 }
 
+/* A backup needs neither a generation nor the home. */
+static void run_backup(
+	struct server *server, const char *arguments, size_t len, struct command_call *call)
+{
+	struct json_fault fault;
+	json_t *order = json_in_parse(arguments, len, &fault);
+	const char *path = json_string_value(json_object_get(order, "file"));
+
+	backup_start(&server->loop,
+		&(struct backup_order){
+			.store = server->store,
+			.path = path != NULL ? path : "",
+			.wal_limit = (int64_t)server->options.settings->wal_limit << 20,
+			.stop = &server->hurry,
+		},
+		command_text, command_over, call);
+	json_decref(order);
+}
+
 void server_command(struct server *server, const char *name, const char *arguments, size_t len,
 	void (*on_text)(void *data, const char *text, size_t len), task_done done, void *data)
 {
@@ -663,7 +684,9 @@ void server_command(struct server *server, const char *name, const char *argumen
 			  : server->state == NULL ? "the server is starting"
 						  : "no memory";
 
-	if (call == NULL || server->stopping || server->state == NULL) {
+	bool is_backup = strcmp(name, "backup") == 0;
+
+	if (call == NULL || server->stopping || (server->state == NULL && !is_backup)) {
 		free(call);
 		done(data, &(struct task_result){.rc = TM_EBUSY, .text = {why, strlen(why)}});
 		return;
@@ -671,5 +694,9 @@ void server_command(struct server *server, const char *name, const char *argumen
 	*call = (struct command_call){
 		.server = server, .on_text = on_text, .done = done, .data = data};
 	server->commands++;
-	state_command(server->state, name, arguments, len, command_text, command_over, call);
+	if (is_backup)
+		run_backup(server, arguments, len, call);
+	else
+		state_command(
+			server->state, name, arguments, len, command_text, command_over, call);
 }
