@@ -683,7 +683,6 @@ void server_command(struct server *server, const char *name, const char *argumen
 	const char *why = server->stopping        ? "the server is stopping"
 			  : server->state == NULL ? "the server is starting"
 						  : "no memory";
-
 	bool is_backup = strcmp(name, "backup") == 0;
 
 	if (call == NULL || server->stopping || (server->state == NULL && !is_backup)) {
