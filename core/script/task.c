@@ -510,7 +510,7 @@ static struct state *state_for_one(struct state *state)
 	struct state *fresh;
 	struct err err;
 
-	if (state_new(&fresh, state->gen, &err) != 0)
+	if (state_new(&fresh, state->gen, &state->budgets, &err) != 0)
 		abort();
 	state_attach(fresh, &state->host);
 	return fresh;

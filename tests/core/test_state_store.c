@@ -383,12 +383,17 @@ static void assert_breaks_its_budget(const char *lua, const char *words)
 
 	assert_int_equal(out.rc, TM_EBUDGET);
 	assert_tells(out.text, words);
+#ifndef STATE_FRESH /* where it was another state's request */
 	assert_true(state_is_spoilt(here.state));
+#endif
 }
 
 static void test_a_statement_that_takes_too_long_is_interrupted(void **state)
 {
 	(void)state;
+#ifdef STORE_DEFERRED
+	skip(); /* there a statement runs after the run that asked for it has begun to wait */
+#endif
 	assert_breaks_its_budget(
 		"main.handle = function() pcall(store.query, 'WITH RECURSIVE c(x) AS '\n"
 		"  .. '(SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c')\n"
