@@ -94,6 +94,7 @@ int builder_read(const struct settings *settings, const char *tests, struct gene
 int builder_build(const struct settings *settings, const char *tests, int workers,
 	struct states **made, struct err *err)
 {
+	const struct budgets *budgets = &settings->budgets;
 	struct states *states = calloc(1, sizeof *states);
 	int rc;
 
@@ -102,11 +103,11 @@ int builder_build(const struct settings *settings, const char *tests, int worker
 	states->began_ns = clock_mono_ns();
 	rc = builder_read(settings, tests, &states->gen, err);
 	if (rc == 0)
-		rc = state_new(&states->control, states->gen, err);
+		rc = state_new(&states->control, states->gen, budgets, err);
 	if (rc == 0)
-		rc = state_new(&states->home, states->gen, err);
+		rc = state_new(&states->home, states->gen, budgets, err);
 	for (int i = 0; rc == 0 && i < workers; i++)
-		rc = state_new(&states->workers[i], states->gen, err);
+		rc = state_new(&states->workers[i], states->gen, budgets, err);
 	if (rc != 0) {
 		builder_free(states);
 		return rc;

@@ -354,7 +354,7 @@ static int check(struct request *request)
 	if (read_settings(request, &err) != 0 || hash_start() != 0 ||
 		builder_read(&request->settings, NULL, &gen, &err) != 0)
 		return failed(&err);
-	if (state_new(&state, gen, &err) != 0) {
+	if (state_new(&state, gen, &request->settings.budgets, &err) != 0) {
 		generation_drop(gen);
 		return failed(&err);
 	}

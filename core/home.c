@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "replacement.h"
+#include "script/watchdog.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,8 @@ struct home {
 	struct store *store;
 	struct store_conn *conn;
 	struct metrics *metrics;
-	struct state *state;
+	struct state *state;      /* NULL before the first, and while another is made */
+	struct lane_work *parked; /* what waits for a state */
 	struct queue stop;
 	struct queue_item stop_item;
 };
@@ -151,12 +154,50 @@ static void end_unit(struct write *write, enum store_verdict verdict)
 	lane_ran(&home->lane, &write->work);
 }
 
+static void run(void *owner, struct lane_work *work);
+
+static void attach(struct home *home, struct state *state)
+{
+	state_attach(state, &(struct state_host){.loop = &home->loop,
+				    .store = home->store,
+				    .conn = home->conn,
+				    .metrics = home->metrics});
+}
+
+/* A switch may have brought another meanwhile. */
+static void replaced(void *data, struct state *state)
+{
+	struct home *home = data;
+	struct lane_work *work = home->parked;
+
+	if (home->state != NULL) {
+		state_retire(state);
+		return;
+	}
+	attach(home, state);
+	home->state = state;
+	home->parked = NULL;
+	if (work != NULL)
+		run(home, work);
+}
+
+static void replace_if_spoilt(struct home *home)
+{
+	if (home->state == NULL || !state_is_spoilt(home->state))
+		return;
+	replacement_start(&home->loop, home->state, replaced, home);
+	state_retire(home->state);
+	home->state = NULL;
+}
+
 static void task_over(void *data, const struct task_result *result)
 {
 	struct write *write = data;
 	enum store_verdict verdict = STORE_KEEP;
 
 	write->rc = result->rc;
+	write->breach = result->breach;
+	replace_if_spoilt(write->home);
 	if (result->rc != 0) {
 		fail(write, result->rc, result->text.data != NULL ? result->text.data : "");
 		verdict = STORE_UNDO;
@@ -170,14 +211,6 @@ static void task_over(void *data, const struct task_result *result)
 			verdict = STORE_UNDO;
 	}
 	end_unit(write, verdict);
-}
-
-static void attach(struct home *home, struct state *state)
-{
-	state_attach(state, &(struct state_host){.loop = &home->loop,
-				    .store = home->store,
-				    .conn = home->conn,
-				    .metrics = home->metrics});
 }
 
 static void run_bulk(struct home *home, struct write *write)
@@ -199,6 +232,11 @@ static void run(void *owner, struct lane_work *work)
 	if (write->counted)
 		metrics_gauge_add(home->metrics, METRICS_HOME_WAITING, -1);
 	write->counted = false;
+	if (home->state == NULL && write->kind != WRITE_SWITCH) {
+		home->parked = work;
+		store_flush(home->conn);
+		return;
+	}
 	if (write->kind == WRITE_SWITCH) {
 		store_flush(home->conn);
 		attach(home, write->state);
@@ -221,7 +259,7 @@ static void run(void *owner, struct lane_work *work)
 		run_bulk(home, write);
 		break;
 	case WRITE_SWITCH:
-		state_bulk(write->state, write->unit, "schema.apply", "", 0, task_over, write);
+		state_apply_schema(write->state, write->unit, task_over, write);
 		break;
 	}
 }
@@ -276,6 +314,8 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 	home->store = store;
 	home->metrics = metrics;
 	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
+	if (rc == 0)
+		store_stop_when(home->conn, watch_is_late);
 	if (rc == 0 && record != NULL)
 		rc = store_record(home->conn, record, err);
 	if (rc != 0)

@@ -34,9 +34,10 @@ struct write {
 	int rc;
 	struct http_answer answer; /* requests: points into `answer_text` */
 	struct buf answer_text;
-	struct store_unit *unit; /* home only */
-	struct home *home;       /* home only */
-	bool counted;            /* among what waits, in the metrics */
+	struct breach_words breach; /* for TM_EBUDGET */
+	struct store_unit *unit;    /* home only */
+	struct home *home;          /* home only */
+	bool counted;               /* among what waits, in the metrics */
 };
 
 struct write *home_write_new(enum write_kind kind);

@@ -3,6 +3,7 @@
 #include "text/json_out.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -157,5 +158,20 @@ void problem_answer_unknown(struct http_exchange *exchange)
 
 	write_with(&body, http_exchange_request(exchange), &unknown, NULL);
 	answer(exchange, unknown.status, &body, (struct http_answer_header){0});
+	buf_free(&body);
+}
+
+void problem_answer_breach(struct http_exchange *exchange, const char *plugin, bool memory)
+{
+	char en[160], zh[200];
+	struct words words = {500, "over-budget", en, zh};
+	struct buf body = BUF_EMPTY;
+
+	snprintf(en, sizeof en, "The %s%s %s", plugin[0] != '\0' ? "plugin " : "request", plugin,
+		memory ? "needed too much memory" : "took too long");
+	snprintf(zh, sizeof zh, "%s%s%s%s", plugin[0] != '\0' ? "插件 " : "请求", plugin,
+		plugin[0] != '\0' ? " " : "", memory ? "占用内存过多" : "运行时间过长");
+	write_with(&body, http_exchange_request(exchange), &words, PROBLEM_NOTHING_CHANGED);
+	answer(exchange, words.status, &body, (struct http_answer_header){0});
 	buf_free(&body);
 }

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "net/http_server.h"
 
+#include <stdbool.h>
+
 /* What more there is to say. With the reasons of core/net these are the details that problem.c
  * knows in both languages; others are said in English. */
 #define PROBLEM_NOTHING_CHANGED "nothing was changed"
@@ -15,6 +17,9 @@
 /* Appends the document. `detail` is English, and may be NULL. */
 void problem_write(
 	struct buf *to, const struct http_request *request, int status, const char *detail);
+
+/* Answers 500: `plugin` (empty: nobody in particular) took too long, or too much memory. */
+void problem_answer_breach(struct http_exchange *exchange, const char *plugin, bool memory);
 
 /* Answers `exchange` with a problem; 503 says Retry-After. */
 void problem_answer(struct http_exchange *exchange, int status, const char *detail);

@@ -6,6 +6,7 @@
 #include "data_folder.h"
 #include "descriptors.h"
 #include "keeper.h"
+#include "script/watchdog.h"
 #include "switching.h"
 #include "text/hash.h"
 #include "text/json_in.h"
@@ -140,17 +141,22 @@ static void on_inbox(struct queue *queue, void *consumer)
 
 static void start_workers(struct server *server);
 
+static void attach(struct server *server, struct state *state)
+{
+	state_attach(state, &(struct state_host){.loop = &server->loop,
+				    .store = server->store,
+				    .conn = server->conn,
+				    .lane_call = lane_call,
+				    .metrics = server->metrics,
+				    .host = server});
+}
+
 static void generation_serves(void *data, struct states *states)
 {
 	struct server *server = data;
 	bool first = server->state == NULL;
 
-	state_attach(states->control, &(struct state_host){.loop = &server->loop,
-					      .store = server->store,
-					      .conn = server->conn,
-					      .lane_call = lane_call,
-					      .metrics = server->metrics,
-					      .host = server});
+	attach(server, states->control);
 	if (!first)
 		state_retire(server->state);
 	server->state = states->control;
@@ -421,6 +427,8 @@ static int open_all(struct server *server, struct err *err)
 
 	if (rc != 0)
 		return err_set(err, rc, "the machine gives no random bytes");
+	if (watchdog_start() != 0)
+		return err_set(err, TM_ENOMEM, "cannot start a thread");
 	rc = data_folder_open(&server->folder, settings->data, settings->tenant, err);
 	if (rc == 0)
 		rc = store_open(&server->store, server->folder.database, err);
@@ -479,6 +487,7 @@ static void release(struct server *server)
 	data_folder_close(&server->folder);
 	queue_destroy(&server->inbox);
 	uv_loop_close(&server->loop);
+	watchdog_stop();
 	free(server->admin);
 	free(server);
 }
@@ -553,6 +562,24 @@ static void command_text(void *data, const char *text, size_t len)
 	call->on_text(call->data, text, len);
 }
 
+/* This thread serves nobody, so it may load right here. When that fails, the spoilt one must do. */
+static void replace_if_spoilt(struct server *server)
+{
+	struct state *made;
+	struct err err;
+
+	if (!state_is_spoilt(server->state))
+		return;
+	if (state_new(&made, state_sources(server->state), state_budgets(server->state), &err) !=
+		0) {
+		log_event(LOG_ERROR, "state", "cannot be made again: %s", err.text);
+		return;
+	}
+	attach(server, made);
+	state_retire(server->state);
+	server->state = made;
+}
+
 static void command_over(void *data, const struct task_result *result)
 {
 	struct command_call *call = data;
@@ -560,6 +587,7 @@ static void command_over(void *data, const struct task_result *result)
 
 	server->commands--;
 	call->done(call->data, result);
+	replace_if_spoilt(server);
 	free(call);
 	finish(server);
 }

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "problem.h"
+#include "replacement.h"
+#include "script/watchdog.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +21,20 @@ struct mail {
 	unsigned grace_ms;
 };
 
+/* A request that waits for a state. */
+struct parked {
+	struct parked *next;
+	struct http_exchange *exchange;
+};
+
 struct worker {
 	uv_thread_t thread;
 	uv_loop_t loop;
 	struct worker_options options;
 	struct http_server *server;
 	struct store_conn *conn;
-	struct state *state;
+	struct state *state; /* NULL while another is made */
+	struct parked *parked, **last_parked;
 	struct queue inbox;   /* orders of the control thread */
 	struct queue answers; /* outcomes of the home */
 	unsigned under_way;   /* requests that are not answered yet */
@@ -69,7 +78,8 @@ static const char *detail_of(int rc)
 	}
 }
 
-static void answer_failure(struct http_exchange *exchange, int rc, const char *text)
+static void answer_failure(
+	struct http_exchange *exchange, int rc, const char *text, const struct breach_words *breach)
 {
 	struct log_line line;
 
@@ -80,6 +90,8 @@ static void answer_failure(struct http_exchange *exchange, int rc, const char *t
 	log_end(&line);
 	if (rc == TM_EUNKNOWN)
 		problem_answer_unknown(exchange);
+	else if (rc == TM_EBUDGET)
+		problem_answer_breach(exchange, breach->plugin, breach->memory);
 	else
 		problem_answer(exchange, status_of(rc), detail_of(rc));
 }
@@ -106,7 +118,7 @@ static void write_over(struct write *write)
 	if (write->rc == 0)
 		http_answer(exchange, &write->answer);
 	else
-		answer_failure(exchange, write->rc, buf_text(&write->answer_text));
+		answer_failure(exchange, write->rc, buf_text(&write->answer_text), &write->breach);
 	home_write_free(write);
 	request_over(worker);
 }
@@ -131,11 +143,51 @@ static void send_home(
 	request_over(worker);
 }
 
+static void adopt(struct worker *worker, struct state *state);
+
+/* A switch may have brought another meanwhile. */
+static void replaced(void *data, struct state *state)
+{
+	struct worker *worker = data;
+
+	if (worker->state == NULL)
+		adopt(worker, state);
+	else
+		state_retire(state);
+}
+
+static void replace_if_spoilt(struct worker *worker)
+{
+	if (worker->state == NULL || !state_is_spoilt(worker->state))
+		return;
+	replacement_start(&worker->loop, worker->state, replaced, worker);
+	state_retire(worker->state);
+	worker->state = NULL;
+}
+
+/* As many as there are connections at most. */
+static void park(struct worker *worker, struct http_exchange *exchange)
+{
+	struct parked *parked = malloc(sizeof *parked);
+
+	if (parked == NULL) {
+		problem_answer(exchange, 503, NULL);
+		request_over(worker);
+		return;
+	}
+	*parked = (struct parked){.exchange = exchange};
+	if (worker->parked == NULL)
+		worker->last_parked = &worker->parked;
+	*worker->last_parked = parked;
+	worker->last_parked = &parked->next;
+}
+
 static void task_over(void *data, const struct task_result *result)
 {
 	struct http_exchange *exchange = data;
 	struct worker *worker = http_exchange_data(exchange);
 
+	replace_if_spoilt(worker);
 	/* The route, and in the last bit whether the home was asked. */
 	http_exchange_set_mark(exchange, result->route << 1 | result->to_lane);
 	if (result->rc == 0 && result->to_lane) {
@@ -143,10 +195,18 @@ static void task_over(void *data, const struct task_result *result)
 		return;
 	}
 	if (result->rc != 0)
-		answer_failure(exchange, result->rc, result->text.data);
+		answer_failure(exchange, result->rc, result->text.data, &result->breach);
 	else
 		http_answer(exchange, &result->answer);
 	request_over(worker);
+}
+
+static void begin(struct worker *worker, struct http_exchange *exchange)
+{
+	if (worker->state == NULL)
+		park(worker, exchange);
+	else
+		state_handle(worker->state, http_exchange_request(exchange), task_over, exchange);
 }
 
 static bool reads(const struct http_request *request)
@@ -171,7 +231,19 @@ static void on_request(void *owner, struct http_exchange *exchange)
 			atomic_load(worker->options.ready) ? "ready\n" : "starting\n");
 	} else {
 		worker->under_way++;
-		state_handle(worker->state, request, task_over, exchange);
+		begin(worker, exchange);
+	}
+}
+
+static void run_parked(struct worker *worker)
+{
+	struct parked *parked = worker->parked, *next;
+
+	worker->parked = NULL;
+	for (; parked != NULL; parked = next) {
+		next = parked->next;
+		begin(worker, parked->exchange);
+		free(parked);
 	}
 }
 
@@ -249,6 +321,7 @@ static void adopt(struct worker *worker, struct state *state)
 	if (worker->state != NULL)
 		state_retire(worker->state);
 	worker->state = state;
+	run_parked(worker);
 }
 
 static void on_mail(struct queue *queue, void *consumer)
@@ -274,6 +347,8 @@ static int open_for_work(struct worker *worker)
 		.owner = worker};
 	int rc = store_conn_open(&worker->conn, worker->options.store, STORE_READ, &worker->err);
 
+	if (rc == 0)
+		store_stop_when(worker->conn, watch_is_late);
 	if (rc == 0)
 		adopt(worker, worker->options.state);
 	if (rc == 0)

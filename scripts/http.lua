@@ -108,7 +108,7 @@ local function enter(req, ctx, given_actor)
   local route, arguments, methods, is_api = find_route(req)
   local changes = not (route and route.reads)
   if route then
-    route.number = route.number or metrics.route(route.method .. " " .. route.pattern)
+    route.number = route.number or metrics.route(route.key)
     task.route(route.number)
   end
   if not (route and route.open) then
@@ -120,6 +120,10 @@ local function enter(req, ctx, given_actor)
     check_same_site(req)
   end
   if route then
+    local shut = task.enter(route.key)
+    if shut then -- its code broke its budget again and again
+      error(problem.new(503, "busy", { headers = { ["retry-after"] = tostring(shut) } }), 0)
+    end
     return route, arguments
   elseif methods then
     local allowed = routes.names(methods)

@@ -39,7 +39,7 @@ end
 local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
-    tonumber = tonumber, tostring = tostring, type = type,
+    tonumber = tonumber, tostring = tostring, type = type, xpcall = sandbox.xpcall,
   }
   for _, library in ipairs { "string", "table", "math", "utf8" } do
     local functions = {}

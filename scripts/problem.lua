@@ -35,13 +35,33 @@ function problem.new(status, code, more)
   return setmetatable(self, Problem)
 end
 
+local MAX_NAME = 100 -- a caller may send names of any length, and gets them back only so far
+
+-- The text, cut between two characters.
+local function shortened(text)
+  if type(text) ~= "string" or #text <= MAX_NAME then
+    return text
+  end
+  local last = MAX_NAME
+  while last > 0 and text:byte(last + 1) >= 0x80 and text:byte(last + 1) < 0xC0 do
+    last = last - 1
+  end
+  return text:sub(1, last) .. "…"
+end
+
 --- One fault of a field or of a query parameter.
 ---@param field string|nil
 ---@param code string a key of scripts/texts.lua; its last part becomes the fault's code
 ---@param values table|nil
 ---@return table
 function problem.fault(field, code, values)
-  return { field = field, code = code:match("[^.]+$"), message = i18n.text(code, values) }
+  if values and type(values.field) == "string" and #values.field > MAX_NAME then
+    values.field = shortened(values.field)
+  end
+  if values and type(values.name) == "string" and #values.name > MAX_NAME then
+    values.name = shortened(values.name)
+  end
+  return { field = shortened(field), code = code:match("[^.]+$"), message = i18n.text(code, values) }
 end
 
 -- So many unknown names of one body are told.

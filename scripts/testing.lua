@@ -150,7 +150,7 @@ local function environment(path, tests)
     end,
   }
   if path:find("^tests/") then
-    extra.require = require
+    extra.require, extra.collectgarbage = require, collectgarbage
   end
   return plugins.environment(extra)
 end

@@ -43,6 +43,8 @@ const char *err_name(int code)
 		return "script error";
 	case TM_EUNKNOWN:
 		return "outcome unknown";
+	case TM_EBUDGET:
+		return "over budget";
 	default:
 		return "unknown error";
 	}

@@ -7,16 +7,17 @@
 enum tm_error {
 	TM_OK = 0,
 	TM_ENOMEM = -1,
-	TM_EINVAL = -2,   /* the input is wrong: the caller's fault */
-	TM_ENOENT = -3,   /* no such thing */
-	TM_EBUSY = -4,    /* full or locked: later it may work */
-	TM_EIO = -5,      /* the disk or the network failed */
-	TM_EFULL = -6,    /* no room on the disk */
-	TM_EINTR = -7,    /* interrupted: by a budget or by a stop */
-	TM_EUNIQUE = -8,  /* a unique constraint refused the row */
-	TM_ELOST = -9,    /* the group of units was lost: this one must run again, alone */
-	TM_ESCRIPT = -10, /* a script failed to load or to run */
-	TM_EUNKNOWN = -11 /* outcome unknown: the commit's sync failed */
+	TM_EINVAL = -2,    /* the input is wrong: the caller's fault */
+	TM_ENOENT = -3,    /* no such thing */
+	TM_EBUSY = -4,     /* full or locked: later it may work */
+	TM_EIO = -5,       /* the disk or the network failed */
+	TM_EFULL = -6,     /* no room on the disk */
+	TM_EINTR = -7,     /* interrupted: by a budget or by a stop */
+	TM_EUNIQUE = -8,   /* a unique constraint refused the row */
+	TM_ELOST = -9,     /* the group of units was lost: this one must run again, alone */
+	TM_ESCRIPT = -10,  /* a script failed to load or to run */
+	TM_EUNKNOWN = -11, /* outcome unknown: the commit's sync failed */
+	TM_EBUDGET = -12   /* a script took more time or memory than it may */
 };
 
 struct err {

@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STACK_PER_LEVEL = 8, SUBSTITUTIONS_MAX = 8, KEPT_BYTES = 1024 * 1024, FEW_KEYS = 24 };
+enum {
+	STACK_PER_LEVEL = 8,
+	SUBSTITUTIONS_MAX = 8,
+	KEPT_BYTES = 1024 * 1024,
+	TEXT_MAX = 64 * 1024 * 1024,
+	FEW_KEYS = 24
+};
 
 static const char doc_type[] = "core.json.document";
 static const char writer_type[] = "core.json.writer";
@@ -190,6 +196,9 @@ static void write_string(lua_State *L, struct writer *writer, int index)
 
 	if (json_out_string(&writer->out, text, len) < 0)
 		luaL_error(L, "JSON cannot hold a text that is not valid UTF-8");
+	/* One text may stand in it any number of times. */
+	if (writer->out.len > TEXT_MAX)
+		luaL_error(L, "too long for JSON: more than 64 MiB");
 }
 
 static int compare_keys(const void *left, const void *right)

@@ -26,6 +26,7 @@ int bind_sandbox(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{"load", load},
+		{"xpcall", safe_xpcall_for_plugins},
 		{NULL, NULL},
 	};
 

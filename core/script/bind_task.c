@@ -1,4 +1,5 @@
 /* core.task: what the running task is, and the way from a command into the lane. */
+#include "script/fuse.h"
 #include "script/task.h"
 
 /* A table of the framework's own, the same for the whole task; nil while loading. */
@@ -39,8 +40,24 @@ static int route(lua_State *L)
 	struct task *task = task_current(L);
 
 	if (task != NULL)
-		task->route = (unsigned)luaL_checkinteger(L, 1);
+		task->route_number = (unsigned)luaL_checkinteger(L, 1);
 	return 0;
+}
+
+/* enter(route): the running task answers for it. Returns the seconds for which the route is shut,
+ * or nil. The text must live as long as the state. */
+static int enter(lua_State *L)
+{
+	struct task *task = task_current(L);
+	const char *route = luaL_checkstring(L, 1);
+	int shut = fuse_shut(route);
+
+	if (task != NULL)
+		task->route = route;
+	if (shut == 0)
+		return 0;
+	lua_pushinteger(L, shut);
+	return 1;
 }
 
 static void lane_done(void *data, int rc, const char *answer, size_t len)
@@ -91,6 +108,7 @@ int bind_task(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{"current", current},
+		{"enter", enter},
 		{"kind", kind},
 		{"lane", lane},
 		{"route", route},

@@ -222,6 +222,10 @@ void open_library(lua_State *L)
 	static const char *const removed[] = {"dofile", "loadfile"};
 
 	open_standard(L);
+	bound_strings(L);
+	bound_tables(L);
+	lua_register(L, "pcall", safe_pcall);
+	lua_register(L, "xpcall", safe_xpcall);
 	for (size_t i = 0; i < sizeof removed / sizeof *removed; i++) {
 		lua_pushnil(L);
 		lua_setglobal(L, removed[i]);

@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,52 @@ static int read_count(lua_State *L, const char *name, int least, int most, int *
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	size_t at;
+} budget_names[] = {
+	{"read_ms", offsetof(struct budgets, read_ms)},
+	{"write_ms", offsetof(struct budgets, write_ms)},
+	{"bulk_ms", offsetof(struct budgets, bulk_ms)},
+	{"command_ms", offsetof(struct budgets, command_ms)},
+	{"load_ms", offsetof(struct budgets, load_ms)},
+	{"task_mib", offsetof(struct budgets, task_mib)},
+};
+
+static int *budget_named(struct budgets *budgets, const char *name)
+{
+	for (size_t i = 0; i < sizeof budget_names / sizeof *budget_names; i++)
+		if (strcmp(budget_names[i].name, name) == 0)
+			return (int *)(void *)((char *)budgets + budget_names[i].at);
+	return NULL;
+}
+
+/* { write_ms = 250, task_mib = 64, … } */
+static int read_budgets(lua_State *L, const char *name, struct budgets *to, struct err *err)
+{
+	int rc = 0;
+
+	if (!lua_istable(L, -1))
+		return err_set(err, TM_EINVAL, "the setting %s must be a table", name);
+	for (lua_pushnil(L); rc == 0 && lua_next(L, -2) != 0; lua_pop(L, 1)) {
+		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+		int *budget = budget_named(to, key);
+		lua_Integer value = lua_tointeger(L, -1);
+
+		if (budget == NULL)
+			rc = err_set(err, TM_EINVAL,
+				"there is no budget %s; there are read_ms, write_ms, bulk_ms, "
+				"command_ms, load_ms, task_mib",
+				key);
+		else if (!lua_isinteger(L, -1) || value < 1 || value > 3600000)
+			rc = err_set(err, TM_EINVAL,
+				"the budget %s must be a whole number from 1 to 3,600,000", key);
+		else
+			*budget = (int)value;
+	}
+	return rc;
+}
+
 static void free_list(char **list)
 {
 	for (char **one = list; one != NULL && *one != NULL; one++)
@@ -99,6 +146,8 @@ static int read_one(lua_State *L, const char *name, struct settings *to, struct 
 		return read_count(L, name, 0, 256, &to->workers, err);
 	if (strcmp(name, "wal_limit") == 0)
 		return read_count(L, name, 1, 1 << 20, &to->wal_limit, err);
+	if (strcmp(name, "budgets") == 0)
+		return read_budgets(L, name, &to->budgets, err);
 	if (strcmp(name, "demo_logins_beyond_loopback") == 0)
 		return read_flag(L, name, &to->demo_logins_beyond_loopback, err);
 	if (strcmp(name, "log_requests") == 0)
@@ -110,7 +159,7 @@ static int read_one(lua_State *L, const char *name, struct settings *to, struct 
 	return err_set(err, TM_EINVAL,
 		"there is no setting %s; there are listen, data, tenant, workers, plugins, "
 		"clients, "
-		"log_requests, demo_logins_beyond_loopback, wal_limit",
+		"log_requests, budgets, demo_logins_beyond_loopback, wal_limit",
 		name);
 }
 
@@ -141,6 +190,7 @@ int settings_read(struct settings *settings, const char *path, struct err *err)
 		.tenant = copy("main"),
 		.wal_limit = 64,
 		.log_requests = true,
+		.budgets = default_budgets,
 		.plugins = calloc(1, sizeof(char *)),
 		.clients = calloc(1, sizeof(char *)),
 	};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "script/state.h"
 
 #include <stdbool.h>
 
@@ -15,6 +16,7 @@ struct settings {
 	char *tenant;  /* its name */
 	int workers;   /* 0: one for each core */
 	int wal_limit; /* MiB of the write-ahead log beyond which the log file says so */
+	struct budgets budgets;
 	bool demo_logins_beyond_loopback;
 	bool log_requests;
 	char **plugins; /* NULL-terminated */

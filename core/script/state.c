@@ -39,43 +39,15 @@ static void keep_functions(lua_State *L, struct state *state)
 	}
 }
 
-/* A file that never ends would hold the thread that loads it, and with it a stop. What counts is
- * the thread's own time, so that a busy machine refuses nothing. Once it is over, every instruction
- * fails, so that no pcall in the sources goes on. Coroutines inherit the hook and may outlive the
- * loading. */
-static void watch_load(lua_State *L, lua_Debug *at)
-{
-	struct state *state = state_of(L);
+const struct budgets default_budgets = {.read_ms = 1000,
+	.write_ms = 250,
+	.bulk_ms = 10000,
+	.load_ms = 5000,
+	.command_ms = 10000,
+	.task_mib = 64};
 
-	if (state->load_until_ns == 0) {
-		lua_sethook(L, NULL, 0, 0);
-		return;
-	}
-	if (clock_thread_ns() < state->load_until_ns)
-		return;
-	if (state->load_late.code == 0) {
-		lua_getinfo(L, "Sl", at);
-		err_set(&state->load_late, TM_ESCRIPT,
-			"%s:%d: loading takes more than %d seconds: a loop without an end?",
-			at->short_src, at->currentline, LOAD_SECONDS);
-	}
-	lua_sethook(L, watch_load, LUA_MASKCOUNT, 1);
-	lua_sethook(state->L, watch_load, LUA_MASKCOUNT, 1);
-	luaL_error(L, "%s", state->load_late.text);
-}
-
-/* As lua_pcall, for the loading only. */
-static int timed_call(struct state *state, int handler)
-{
-	int status;
-
-	state->load_until_ns = clock_thread_ns() + LOAD_SECONDS * INT64_C(1000000000);
-	lua_sethook(state->L, watch_load, LUA_MASKCOUNT, LOAD_STEP);
-	status = lua_pcall(state->L, 0, 0, handler);
-	lua_sethook(state->L, NULL, 0, 0);
-	state->load_until_ns = 0;
-	return status;
-}
+/* For loading: beyond what any set of plugins needs, within what any machine has. */
+enum { MIB = 1024 * 1024, LOAD_MIB = 512 };
 
 static int load_main(lua_State *L)
 {
@@ -114,7 +86,45 @@ static void state_free(struct state *state)
 	free(state);
 }
 
-int state_new(struct state **made, struct generation *gen, struct err *err)
+/* Pushes where and why the loading was ended; `told` begins with the place. */
+static void push_breach(lua_State *L, struct run *run, int load_ms)
+{
+	size_t place = run->told.len > 0 ? strcspn(buf_text(&run->told), " ") : 0;
+
+	lua_pushlstring(L, place > 0 ? run->told.data : "", place);
+	if (run->broken == BREACH_MEMORY)
+		lua_pushliteral(L, ": loading needs too much memory");
+	else
+		lua_pushfstring(L, ": loading takes more than %d seconds: a loop without an end?",
+			load_ms / 1000);
+	lua_concat(L, 2);
+}
+
+/* Runs load_main, within the budget. Returns Lua's status; the error is at the top. */
+static int load(struct state *state)
+{
+	lua_State *L = state->L;
+	struct run run = {.L = L, .left_ns = (int64_t)state->budgets.load_ms * 1000000};
+	struct run_before before;
+	int status;
+
+	run_prepare(L);
+	lua_pushcfunction(L, message_handler);
+	lua_pushcfunction(L, load_main);
+	run_begin(&run, state, (size_t)LOAD_MIB * MIB, &before);
+	status = lua_pcall(L, 0, 0, 1);
+	run_end(&run, state, &before, false);
+	if (run.broken != BREACH_NONE) {
+		push_breach(L, &run, state->budgets.load_ms);
+		status = LUA_ERRRUN;
+	}
+	lua_sethook(L, NULL, 0, 0);
+	buf_free(&run.told);
+	return status;
+}
+
+int state_new(
+	struct state **made, struct generation *gen, const struct budgets *budgets, struct err *err)
 {
 	struct state *state = calloc(1, sizeof *state);
 	int rc = 0;
@@ -124,18 +134,17 @@ int state_new(struct state **made, struct generation *gen, struct err *err)
 	if (state == NULL)
 		return err_set(err, TM_ENOMEM, "no memory for a Lua state");
 	state->gen = generation_take(gen);
+	state->budgets = *budgets;
 	state->L = L = luaL_newstate();
 	if (L == NULL) {
 		rc = err_set(err, TM_ENOMEM, "no memory for a Lua state");
 		goto out;
 	}
 	*(struct state **)lua_getextraspace(L) = state;
+	memory_count(state);
 	lua_gc(L, LUA_GCSTOP);
-	lua_pushcfunction(L, message_handler);
-	lua_pushcfunction(L, load_main);
-	if (timed_call(state, 1) != LUA_OK) {
-		const char *text =
-			state->load_late.code != 0 ? state->load_late.text : lua_tostring(L, -1);
+	if (load(state) != LUA_OK) {
+		const char *text = lua_tostring(L, -1);
 
 		rc = err_set(
 			err, TM_ESCRIPT, "%s", text ? text : "an error that could not be told");
@@ -166,6 +175,21 @@ void state_retire(struct state *state)
 {
 	state->retired = true;
 	state_free_if_over(state);
+}
+
+struct generation *state_sources(const struct state *state)
+{
+	return state->gen;
+}
+
+const struct budgets *state_budgets(const struct state *state)
+{
+	return &state->budgets;
+}
+
+bool state_is_spoilt(const struct state *state)
+{
+	return state->spoilt;
 }
 
 unsigned state_tasks(const struct state *state)

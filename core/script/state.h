@@ -18,6 +18,7 @@
 #include "script/generation.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <uv.h>
 
 struct state;
@@ -39,9 +40,23 @@ struct state_host {
 	/* NULL: nothing is counted */ /* failed sign-ins; NULL where nobody signs in */
 };
 
-/* Loads scripts/main.lua of `gen`, which loads everything else, in at most five seconds of the
- * processor. On failure `err->text` holds file, line and what is wrong. */
-int state_new(struct state **state, struct generation *gen, struct err *err);
+/* How long Lua may run (milliseconds; 0: for ever) and by how much one task may let its state grow
+ * (MiB; 0: without bound). Time that a task waits does not count. */
+struct budgets {
+	int read_ms, write_ms, bulk_ms, load_ms;
+	int command_ms; /* from one wait to the next */
+	int task_mib;
+};
+extern const struct budgets default_budgets;
+
+/* Loads scripts/main.lua of `gen`, which loads everything else. On failure `err->text` holds file,
+ * line and what is wrong. */
+int state_new(struct state **state, struct generation *gen, const struct budgets *budgets,
+	struct err *err);
+
+/* What it was made of. */
+struct generation *state_sources(const struct state *state);
+const struct budgets *state_budgets(const struct state *state);
 
 /* Binds the state to its thread. Once, before the first task, on that thread. */
 void state_attach(struct state *state, const struct state_host *host);
@@ -49,14 +64,24 @@ void state_attach(struct state *state, const struct state_host *host);
 /* Marks the state as no longer current; it is freed when its last task has ended. */
 void state_retire(struct state *state);
 
+/* A task broke its budget in it, perhaps half-way through something: another must take its place.
+ */
+bool state_is_spoilt(const struct state *state);
 /* How many tasks are running in it; for tests. */
 unsigned state_tasks(const struct state *state);
+
+/* Who took too much (empty: no plugin) and of what. */
+struct breach_words {
+	char plugin[64];
+	bool memory; /* or time */
+};
 
 /* What a task ended with. Bytes are valid only inside the callback. */
 struct task_result {
 	unsigned route; /* its number in the metrics */
-	int rc; /* 0; TM_ESCRIPT: a Lua error, `text` is the traceback; TM_ELOST, TM_EFULL …: from
-		   the store */
+	int rc; /* 0; TM_ESCRIPT: a Lua error, `text` is the traceback; TM_EBUDGET: `breach`;
+		   TM_ELOST, TM_EFULL …: from the store */
+	struct breach_words breach;
 	struct http_answer answer; /* tasks that answer requests */
 	bool to_lane; /* state_handle only: run state_write in the home lane with `text` */
 	struct http_text
@@ -76,6 +101,9 @@ void state_write(struct state *state, struct store_unit *unit, const struct http
 /* Runs main.bulk(name, payload) in the lane, inside `unit`. */
 void state_bulk(struct state *state, struct store_unit *unit, const char *name, const char *payload,
 	size_t len, task_done done, void *data);
+
+/* Brings the schema to the state: main.bulk("schema.apply"), for as long as it takes. */
+void state_apply_schema(struct state *state, struct store_unit *unit, task_done done, void *data);
 
 /* Runs main.command(name, arguments, emit) on the control thread: `emit(text)` calls `on_text`. */
 void state_command(struct state *state, const char *name, const char *arguments, size_t len,

@@ -1,6 +1,7 @@
 #include "script/task.h"
 
 #include "base/log.h"
+#include "script/fuse.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -164,6 +165,7 @@ static int make_thread(lua_State *L)
 	struct task *task = lua_touserdata(L, 1);
 
 	task->L = lua_newthread(L);
+	run_prepare(task->L);
 	task->thread = luaL_ref(L, LUA_REGISTRYINDEX);
 	push_request_reader(L, task);
 	task->reader = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -200,6 +202,7 @@ void task_free(struct task *task)
 	buf_free(&task->text);
 	buf_free(&task->objects);
 	buf_free(&task->writer.places);
+	buf_free(&task->run.told);
 	free(task);
 }
 
@@ -208,7 +211,7 @@ static void task_give_back(struct task *task)
 {
 	struct state *state = task->state;
 
-	if (state->idle_count >= IDLE_MAX) {
+	if (state->idle_count >= IDLE_MAX || task->run.broken != BREACH_NONE) {
 		luaL_unref(state->L, LUA_REGISTRYINDEX, task->thread);
 		luaL_unref(state->L, LUA_REGISTRYINDEX, task->reader);
 		task_free(task);
@@ -225,14 +228,17 @@ static void task_give_back(struct task *task)
 }
 
 /* Leaves nothing of the request in the coroutine. One that failed is unwound, which closes its
- * variables; those closing functions run outside any task, so they cannot wait. */
+ * variables; those closing functions run outside any task, so they cannot wait. One that broke its
+ * budget is left as it is: nothing of it may run any more. */
 static void thread_clear(struct task *task)
 {
 	lua_State *L = task->state->L;
 
-	if (lua_status(task->L) != LUA_OK)
-		lua_resetthread(task->L);
-	lua_settop(task->L, 0);
+	if (task->run.broken == BREACH_NONE) {
+		if (lua_status(task->L) != LUA_OK)
+			lua_resetthread(task->L);
+		lua_settop(task->L, 0);
+	}
 	*task->readers[0] = *task->readers[1] = NULL;
 	if (task->has_context) {
 		lua_pushnil(L);
@@ -256,7 +262,7 @@ static void deliver(struct task *task)
 {
 	struct state *state = task->state;
 
-	task->result.route = task->route;
+	task->result.route = task->route_number;
 	count_memory(state);
 	task->done(task->data, &task->result);
 	thread_clear(task);
@@ -311,15 +317,40 @@ static void set_failed(struct task *task, int rc)
 		task->result.text = (struct http_text){task->text.data, task->text.len};
 }
 
+/* What the log tells of a broken run. Its state has had its day. */
+static void describe_breach(struct task *task)
+{
+	struct run *run = &task->run;
+
+	task->state->spoilt = true;
+	if (task->route != NULL)
+		fuse_count(task->route);
+	buf_printf(&task->text, "%s%s %s: %s", run->plugin[0] != '\0' ? "the plugin " : "it",
+		run->plugin,
+		run->broken == BREACH_MEMORY ? "needs too much memory" : "takes too long",
+		run->told.len > 0 ? buf_text(&run->told) : "where is not known");
+}
+
+static void set_broken(struct task *task)
+{
+	set_failed(task, TM_EBUDGET);
+	task->result.breach.memory = task->run.broken == BREACH_MEMORY;
+	strcpy(task->result.breach.plugin, task->run.plugin);
+}
+
 static void task_end(struct task *task, int status)
 {
 	struct store_unit *unit = task->unit;
 
-	if (status == LUA_YIELD)
+	if (task->run.broken != BREACH_NONE)
+		describe_breach(task);
+	else if (status == LUA_YIELD)
 		buf_puts(&task->text, "a task yielded that waits for nothing");
 	else if (status != LUA_OK)
 		describe_error(task);
-	if (task->lost.code != 0 && (task->unit_lent || status != LUA_OK)) {
+	if (task->run.broken != BREACH_NONE) {
+		set_broken(task);
+	} else if (task->lost.code != 0 && (task->unit_lent || status != LUA_OK)) {
 		buf_clear(&task->text);
 		buf_puts(&task->text, task->lost.text);
 		set_failed(task, task->lost.code);
@@ -333,15 +364,35 @@ static void task_end(struct task *task, int status)
 		store_unit_end(unit, STORE_UNDO, unit_over, task);
 }
 
+static int64_t budget_of(const struct task *task)
+{
+	const struct budgets *budgets = &task->state->budgets;
+	const int ms[TASK_KINDS] = {
+		[TASK_HANDLE] = budgets->read_ms,
+		[TASK_WRITE] = budgets->write_ms,
+		[TASK_BULK] = budgets->bulk_ms,
+		[TASK_COMMAND] = budgets->command_ms,
+	};
+
+	return (int64_t)ms[task->kind] * 1000000;
+}
+
 static void task_run(struct task *task, int args)
 {
 	struct state *state = task->state;
 	struct task *outer = state->current;
+	struct run_before before;
 	int status, results;
 
+	if (task->kind == TASK_COMMAND)
+		task->run.left_ns = budget_of(task);
 	task->yielded = false;
 	state->current = task;
+	run_begin(&task->run, state, (size_t)state->budgets.task_mib * 1024 * 1024, &before);
 	status = lua_resume(task->L, NULL, args, &results);
+	if (status != LUA_OK && status != LUA_YIELD)
+		run_failed(&task->run, state, status);
+	run_end(&task->run, state, &before, status == LUA_YIELD);
 	state->current = outer;
 	if (status != LUA_YIELD || !task->yielded)
 		task_end(task, status);
@@ -438,12 +489,16 @@ static struct task *task_prepare(
 	task->kind = kind;
 	task->request = NULL;
 	task->name = NULL;
+	task->route = NULL;
 	task->payload = (struct http_text){0};
 	task->on_text = NULL;
 	task->unit = NULL;
-	task->route = 0;
+	task->route_number = 0;
 	task->done = done;
 	task->data = data;
+	run_clear(&task->run);
+	task->run.L = task->L;
+	task->run.left_ns = budget_of(task);
 	return task;
 }
 
@@ -481,6 +536,19 @@ void state_bulk(struct state *state, struct store_unit *unit, const char *name, 
 	task->name = name;
 	task->payload = (struct http_text){payload ? payload : "", len};
 	task->unit = unit;
+	task_start(task);
+}
+
+void state_apply_schema(struct state *state, struct store_unit *unit, task_done done, void *data)
+{
+	struct task *task = task_prepare(state, TASK_BULK, done, data);
+
+	if (task == NULL)
+		return;
+	task->name = "schema.apply";
+	task->payload = (struct http_text){"", 0};
+	task->unit = unit;
+	task->run.left_ns = 0;
 	task_start(task);
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "script/projection.h"
+#include "script/run.h"
 #include "script/state.h"
 
 #include <lauxlib.h>
@@ -30,9 +31,10 @@ struct state {
 	lua_State *L;
 	struct generation *gen;
 	struct state_host host;
-	bool attached, retired;
-	int64_t load_until_ns;     /* of this thread's processor time, while it loads; else 0 */
-	struct err load_late;      /* where that time was over */
+	bool attached, retired, spoilt;
+	struct budgets budgets;
+	struct run *run; /* the one that runs now, or NULL */
+	struct memory memory;
 	int functions[TASK_KINDS]; /* references to main's functions */
 	struct task *current;
 	struct task *idle;
@@ -51,12 +53,14 @@ struct task {
 	const struct http_request **readers[2];
 	enum task_kind kind;
 	bool has_context;
-	unsigned route; /* see core.task.route */
+	unsigned route_number; /* see core.task.route */
+	struct run run;
 
 	/* What it was started with; not copied, so read before the first wait (but the request,
 	 * which stays). */
 	const struct http_request *request;
 	const char *name;
+	const char *route;        /* which the framework found; a text of the state */
 	struct http_text payload; /* prepared, payload or arguments; data may be NULL */
 	void (*on_text)(void *data, const char *text, size_t len);
 	task_done done;

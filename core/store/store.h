@@ -149,6 +149,10 @@ uint64_t store_commits(const struct store *store);
  * stopped so; until then only tests do it. */
 void store_interrupt(struct store_conn *conn);
 
+/* Statements of `conn` are interrupted when `late` says so; it is asked on the conn's thread from
+ * time to time while one runs. */
+void store_stop_when(struct store_conn *conn, bool (*late)(void));
+
 /* Writes every statement that `conn` runs, with its values, commits and syncs to `path`, for `make
  * bench` to replay (see tests/bench/replay.c). */
 int store_record(struct store_conn *conn, const char *path, struct err *err);

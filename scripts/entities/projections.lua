@@ -109,7 +109,7 @@ local function expand_places(text, places, made)
   for i = 1, #places, 3 do
     local at, inner, name = places[i], places[i + 1], places[i + 2]
     local target = registry.get(made.entity.by_name[name].to)
-    local key = target.name .. inner
+    local key = target.name .. " " .. inner
     if targets[key] == nil then
       targets[key] = projections.get(inner, projections.of(target)) or false
     end

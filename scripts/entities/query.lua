@@ -361,6 +361,31 @@ local function group_value(field, value)
   return field.kind.load(field, value)
 end
 
+-- The groups, each `by …, count, sum …`. Who may see nothing has none, but for the one that is not grouped: nothing
+-- counted and nothing summed.
+local function summary_rows(entity, branches, conditions, by, sums)
+  if #branches == 0 then
+    return #by == 0 and { { 0 } } or {}
+  end
+  local columns = {}
+  for i, field in ipairs(sums) do
+    columns[i] = field.sum_column
+  end
+  local text, params, n = sql.summary(entity, {
+    branches = branches, conditions = conditions, by = by, sum = columns, limit = MAX_GROUPS + 1,
+  })
+  local ok, rows = pcall(store.query, text, table.unpack(params, 1, n))
+  if not ok then
+    if type(rows) == "table" and rows.store and tostring(rows.message):find("overflow", 1, true) then
+      refuse("sum", "query.overflow")
+    end
+    error(rows, 0)
+  elseif #rows > MAX_GROUPS then
+    refuse("by", "detail.limit_groups", { max = MAX_GROUPS })
+  end
+  return rows
+end
+
 --- Counts and sums by groups.
 ---@param entity table
 ---@param question table `by`, `sum`, `count` (texts; `count` is empty or "true"), conditions
@@ -377,25 +402,8 @@ function query.summary(entity, question)
   if question.count and question.count ~= "" and question.count ~= "true" then
     refuse("count", "query.count")
   end
-  local branches = policies.branches(entity, "read", actor, used)
   local data = json.array {}
-  if #branches == 0 then
-    return data
-  end
-  local columns = {}
-  for i, field in ipairs(sums) do
-    columns[i] = field.sum_column
-  end
-  local text, params, n = sql.summary(entity, { branches = branches, conditions = conditions, by = by, sum = columns, limit = MAX_GROUPS + 1 })
-  local ok, rows = pcall(store.query, text, table.unpack(params, 1, n))
-  if not ok then
-    if type(rows) == "table" and rows.store and tostring(rows.message):find("overflow", 1, true) then
-      refuse("sum", "query.overflow")
-    end
-    error(rows, 0)
-  elseif #rows > MAX_GROUPS then
-    refuse("by", "detail.limit_groups", { max = MAX_GROUPS })
-  end
+  local rows = summary_rows(entity, policies.branches(entity, "read", actor, used), conditions, by, sums)
   for i, row in ipairs(rows) do
     local group = { by = {} }
     for j, one in ipairs(by) do

@@ -15,6 +15,7 @@ local routes = { list = {} }
 local tree = { children = {} }
 
 local function add(route)
+  route.key = route.method .. " " .. route.pattern
   routes.list[#routes.list + 1] = route
   local node = tree
   for segment in route.pattern:gmatch("/([^/]*)") do

@@ -3,7 +3,7 @@
 --   user, login, name, home_unit
 --   chairs      { position, unit, role } …: a role counts for the position and the unit of its own chair only
 --   positions, units, roles     of all chairs: lists, and a set of role codes
---   memo        what scripts/access/policies.lua has worked out for this actor
+--   memo        what scripts/access/policies.lua has worked out for this actor, as long as what it is about lives
 --
 -- An actor never changes. It is kept in memory as long as nothing is written that rights follow from (store.epoch).
 
@@ -33,7 +33,7 @@ end
 function actor.new(person, chairs)
   local self = setmetatable({
     user = person.user, login = person.login, name = person.name, home_unit = person.home_unit,
-    chairs = chairs, positions = {}, units = {}, roles = {}, memo = {}, of_role = {},
+    chairs = chairs, positions = {}, units = {}, roles = {}, memo = setmetatable({}, { __mode = "k" }), of_role = {},
   }, Actor)
   local seen = {}
   for _, chair in ipairs(chairs) do

@@ -107,7 +107,7 @@ static inline int load(struct state **state, struct err *err)
 	snprintf(root, sizeof root, "%s/scripts", here.folder);
 	rc = generation_read(&gen, &source, 1, "{\"demo\":true}", err);
 	assert_int_equal(rc, 0);
-	rc = state_new(state, gen, err);
+	rc = state_new(state, gen, &default_budgets, err);
 	generation_drop(gen);
 	return rc;
 }

@@ -1,6 +1,8 @@
 /* What core.store and the passwords of core.hash promise to Lua. */
 #include "state_place.h"
 
+#include "script/watchdog.h"
+
 /* Makes the table `t` for the tests, in a unit of its own. */
 static void with_table(void)
 {
@@ -363,6 +365,48 @@ static void test_threads_take_turns_at_hashing(void **state)
 	}
 }
 
+/* Budgets. */
+
+static void assert_breaks_its_budget(const char *lua, const char *words)
+{
+	struct outcome out;
+
+	assert_int_equal(watchdog_start(), 0);
+	store_stop_when(here.reader, watch_is_late);
+	serve(lua);
+	out = handle();
+	watchdog_stop();
+
+	assert_int_equal(out.rc, TM_EBUDGET);
+	assert_tells(out.text, words);
+	assert_true(state_is_spoilt(here.state));
+}
+
+static void test_a_statement_that_takes_too_long_is_interrupted(void **state)
+{
+	(void)state;
+	assert_breaks_its_budget(
+		"main.handle = function() pcall(store.query, 'WITH RECURSIVE c(x) AS '\n"
+		"  .. '(SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c')\n"
+		"  return said('escaped') end",
+		"takes too long");
+}
+
+static void test_a_loop_is_ended_where_it_is(void **state)
+{
+	(void)state;
+	assert_breaks_its_budget("main.handle = function() while true do end end",
+		"takes too long: scripts/main.lua:8");
+}
+
+static void test_a_task_that_takes_too_much_memory_is_ended(void **state)
+{
+	(void)state;
+	assert_breaks_its_budget("main.handle = function() local t = {}\n"
+				 "  while true do t[#t + 1] = ('x'):rep(100000) .. #t end end",
+		"needs too much memory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +431,9 @@ int main(void)
 		TEST(test_too_many_passwords_are_refused_as_busy),
 		TEST(test_one_network_cannot_take_all_places_where_passwords_wait),
 		TEST(test_threads_take_turns_at_hashing),
+		TEST(test_a_statement_that_takes_too_long_is_interrupted),
+		TEST(test_a_loop_is_ended_where_it_is),
+		TEST(test_a_task_that_takes_too_much_memory_is_ended),
 	};
 
 	if (hash_start() != 0)

@@ -39,6 +39,7 @@ let made = 0;
 
 before(async () => {
   root = await make_root({ rows: 5, plugins: { busy } });
+  await root.edit('config/tidemill.lua', 'log_requests = true,', 'log_requests = true,\n  budgets = { write_ms = 60000 },');
   folder = await mkdtemp(join(tmpdir(), 'tidemill-stop-'));
   await (await start({ config: root.config, cwd: root.path, data: join(folder, 'seed') })).stop();
 });

@@ -317,3 +317,40 @@ test("what create gives, and what rules and actions get, are copies", function()
   expect(seen):is { { "z", "x" }, { "z", "x" } }
   expect(loaded.name):is "x"
 end)
+
+test("names of any length come back only so far", function()
+  local long = ("名"):rep(50000)
+  local answer = request("admin", "POST", "/api/v1/contact", { name = "x", [long] = 1 })
+  expect(answer.status):is(422)
+  expect(#answer.text < 2000):is_true()
+  expect(answer.body.errors[1].field):has "…"
+  expect(#request(nil, "POST", "/api/v1/session", { login = "a", password = "b", [long] = 1 }).text < 2000):is_true()
+end)
+
+test("what an actor is shown through passing mixtures of fields is not kept", function()
+  local anna = require("people.actor").by_login "anna.snelling"
+  local projections, lead = require "entities.projections", registry.get "lead"
+  for i = 1, 300 do
+    local only = { id = true }
+    for bit, name in ipairs { "name", "company", "phone", "email", "source", "region", "score", "stage", "channel" } do
+      only[name] = i >> (bit - 1) & 1 == 1 or nil
+    end
+    policies.rights(projections.of(lead, only), anna)
+  end
+  collectgarbage()
+  collectgarbage()
+  local count = 0
+  for _ in pairs(anna.memo) do
+    count = count + 1
+  end
+  expect(count < 100):is_true()
+end)
+
+test("a sum of nothing is the same for who has nothing and who may see nothing", function()
+  local unit = mill.db.unit:find { code = "harbor" }
+  mill.db.unit:update(unit, { kind = "branch" })
+  local answer = request("partner", "GET", "/api/v1/opportunity/summary?count&sum=amount")
+  expect(#answer.body.data):is(1)
+  expect(answer.body.data[1].count):is(0)
+  expect(#request("partner", "GET", "/api/v1/opportunity/summary?count&by=stage").body.data):is(0)
+end)

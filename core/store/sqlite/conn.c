@@ -146,6 +146,29 @@ static void disconnect(struct store_conn *conn)
 	(void)rc;
 }
 
+/* How many of SQLite's steps lie between two looks: some ten microseconds. */
+enum { STEPS_BETWEEN_LOOKS = 1000 };
+
+static int is_late(void *data)
+{
+	const struct store_conn *conn = data;
+
+	return conn->late();
+}
+
+static void watch_statements(struct store_conn *conn, sqlite3 *db)
+{
+	if (conn->late != NULL)
+		sqlite3_progress_handler(db, STEPS_BETWEEN_LOOKS, is_late, conn);
+}
+
+void store_stop_when(struct store_conn *conn, bool (*late)(void))
+{
+	conn->late = late;
+	if (conn->db != NULL)
+		watch_statements(conn, conn->db);
+}
+
 int store_conn_connect(struct store_conn *conn, struct err *err)
 {
 	int flags = conn->access == STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
@@ -168,6 +191,7 @@ int store_conn_connect(struct store_conn *conn, struct err *err)
 		store_wal_follow(conn, db);
 	conn->head = conn->committed;
 	conn->stale = false;
+	watch_statements(conn, db);
 	set_handle(conn, db);
 	return 0;
 }

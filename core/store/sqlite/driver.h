@@ -63,6 +63,7 @@ struct store_conn {
 	enum store_access access;
 	sqlite3 *db;          /* NULL when it could not be opened anew */
 	pthread_mutex_t lock; /* held to change `db`, and by other threads to interrupt it */
+	bool (*late)(void);   /* or NULL */
 	struct statements statements;
 	struct record *record;
 	struct store_unit unit;

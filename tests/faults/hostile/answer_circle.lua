@@ -1,0 +1,5 @@
+-- An answer that holds itself.
+-- answer: error: 
+local t = {}
+t.t = t
+return t

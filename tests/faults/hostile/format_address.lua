@@ -1,0 +1,3 @@
+-- Where a table lies in memory.
+-- answer: error: invalid conversion '%p' to 'format'
+return { ("%p"):format({}) }

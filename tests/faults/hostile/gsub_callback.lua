@@ -1,0 +1,3 @@
+-- The function of gsub never ends.
+-- answer: too long
+(("x"):gsub("x", function() while true do end end))()

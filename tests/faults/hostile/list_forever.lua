@@ -1,0 +1,3 @@
+-- Asks the store again and again.
+-- answer: too long
+while true do mill.db.victim:list { limit = 1000 } end

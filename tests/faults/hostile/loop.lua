@@ -1,0 +1,3 @@
+-- A loop without end.
+-- answer: too long
+while true do end

@@ -1,0 +1,3 @@
+-- A loop of goto.
+-- answer: too long
+::again:: goto again

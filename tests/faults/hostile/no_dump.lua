@@ -1,0 +1,3 @@
+-- Bytecode, by way of the metatable of texts.
+-- answer: error: 
+return { ("").dump(function() end) }

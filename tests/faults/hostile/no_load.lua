@@ -1,0 +1,3 @@
+-- No text becomes code.
+-- answer: error: there is no global load
+load("while true do end")()

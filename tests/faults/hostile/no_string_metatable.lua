@@ -1,0 +1,3 @@
+-- The metatable of texts cannot be reached.
+-- answer: error: there is no global getmetatable
+return { getmetatable("") }

@@ -1,0 +1,3 @@
+-- Nothing, with something between.
+-- answer: error: resulting string too large
+return { #(""):rep(math.maxinteger, "x") }
