@@ -1,7 +1,7 @@
 # Tidemill. `make help` lists the targets.
 #
 # Everything that is made lies in build/: the product build/tidemill, build/asan and build/tsan (VARIANT=asan
-# or tsan, each with its own objects), build/tests/test_X for tests/core/test_X.c, build/faults/tidemill (the server
+# or tsan, each with its own objects), build/deferred and build/fresh (for `make variants`), build/tests/test_X for tests/core/test_X.c, build/faults/tidemill (the server
 # over the file layer of tests/support) and build/bench.
 
 PREFIX ?= /usr/local
@@ -25,10 +25,13 @@ KIND_ := $(HARDENING)
 KIND_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	-Wno-maybe-uninitialized
 KIND_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -Wno-maybe-uninitialized
+# For tests: a store that completes each call on a later turn of the loop; a new Lua state for each request.
+KIND_deferred := $(HARDENING) -DSTORE_DEFERRED
+KIND_fresh := $(HARDENING) -DSTATE_FRESH
 # Both in one piece, or UBSan's reports would not go where they are told to.
 LINK_asan := -static-libasan -static-libubsan
 ifeq ($(origin KIND_$(VARIANT)),undefined)
-$(error VARIANT is empty, asan or tsan, not "$(VARIANT)")
+$(error VARIANT is empty, asan, tsan, deferred or fresh, not "$(VARIANT)")
 endif
 
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE -Icore -Itests $(KIND_$(VARIANT)) -fPIE -Wall -Wextra $(WERROR) \
@@ -56,7 +59,7 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all run test lint bench deps install clean help asan tsan units benches
+.PHONY: all run test torture variants lint bench deps install clean help asan tsan units benches
 
 all: $(B)/tidemill ## build/tidemill (the default)
 
@@ -73,6 +76,14 @@ test: ## run every test (SUITES="core http" for some of them, VARIANT=asan for t
 ifeq ($(MAKECMDGOALS),test)
 MAKEFLAGS += -q --no-print-directory
 endif
+
+torture: ## the long run: 200 crashes, 500 injected faults, and `make variants`
+	@TORTURE_ROUNDS=200 TORTURE_FAULTS=500 LIMIT=3600 tests/run faults/torture
+	@$(MAKE) --no-print-directory variants
+
+variants: ## the suites core, scripts and http over a store that answers late, and with a fresh Lua state for each request
+	@VARIANT=deferred tests/run core scripts http
+	@VARIANT=fresh tests/run core scripts http
 
 lint: ## check layout, the borders between the rooms, and Lua
 	@tests/support/deps lint

@@ -3,9 +3,11 @@
 #include "tidemill.h"
 
 #include "admin.h"
+#include "backup.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "builder.h"
+#include "data_folder.h"
 #include "server.h"
 #include "text/hash.h"
 #include "text/json_in.h"
@@ -225,16 +227,11 @@ static void show_progress(void *data, const char *text, size_t len)
 
 /* import */
 
-/* Where refused rows go: absolute, since the server may run elsewhere. */
-static int absolute_rejects(const char *given, const char *file, char *path, struct err *err)
+/* The path as the server sees it, which may run elsewhere. */
+static int absolute(const char *given, char *path, struct err *err)
 {
 	char folder[PATH_MAX];
 
-	if (given == NULL) {
-		if (snprintf(path, PATH_MAX, "%s.rejects.csv", file) >= PATH_MAX)
-			return err_set(err, TM_EINVAL, "the path of %s is too long", file);
-		return 0;
-	}
 	if (given[0] == '/')
 		folder[0] = '\0';
 	else if (getcwd(folder, sizeof folder - 1) == NULL)
@@ -243,6 +240,16 @@ static int absolute_rejects(const char *given, const char *file, char *path, str
 		strcat(folder, "/");
 	if ((size_t)snprintf(path, PATH_MAX, "%s%s", folder, given) >= PATH_MAX)
 		return err_set(err, TM_EINVAL, "the path %s is too long", given);
+	return 0;
+}
+
+/* Where refused rows go. */
+static int absolute_rejects(const char *given, const char *file, char *path, struct err *err)
+{
+	if (given != NULL)
+		return absolute(given, path, err);
+	if (snprintf(path, PATH_MAX, "%s.rejects.csv", file) >= PATH_MAX)
+		return err_set(err, TM_EINVAL, "the path of %s is too long", file);
 	return 0;
 }
 
@@ -423,6 +430,84 @@ static int test(struct request *request)
 	return not_passed > 0 ? FAILED : DONE;
 }
 
+/* backup, restore */
+
+/* In this process, with the folder's lock: no server runs, and none starts meanwhile. */
+static int back_up_here(const struct settings *settings, const char *file, struct err *err)
+{
+	char path[PATH_MAX], line[PATH_MAX + 128];
+	struct data_folder folder = {.lock = -1};
+	struct store *store = NULL;
+	int rc;
+
+	snprintf(path, sizeof path, "%s/tenants/%s/tenant.db", settings->data, settings->tenant);
+	if (access(path, F_OK) != 0)
+		return err_set(err, TM_ENOENT, "there is no database %.400s", path);
+	rc = data_folder_open(&folder, settings->data, settings->tenant, err);
+	if (rc == 0)
+		rc = store_open(&store, folder.database, err);
+	if (rc == 0)
+		rc = backup_make(&(struct backup_order){.store = store, .path = file}, line, err);
+	if (rc == 0)
+		printf("%s\n", line);
+	store_close(store);
+	data_folder_close(&folder);
+	return rc;
+}
+
+static int backup(struct request *request)
+{
+	struct buf arguments = BUF_EMPTY;
+	char file[PATH_MAX], path[PATH_MAX];
+	char *line = NULL;
+	struct err err;
+	int rc = read_settings(request, &err);
+
+	if (rc == 0)
+		rc = absolute(request->words[0], file, &err);
+	if (rc != 0)
+		return failed(&err);
+	buf_putc(&arguments, '{');
+	put(&arguments, "file", file);
+	buf_puts(&arguments, "}");
+	snprintf(path, sizeof path, "%s/admin.sock", request->settings.data);
+	rc = admin_call(path, "backup", buf_text(&arguments), show_progress, NULL, &line, &err);
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r");
+	if (rc == TM_ENOENT)
+		rc = back_up_here(&request->settings, file, &err);
+	else if (rc == 0)
+		printf("%s\n", line);
+	free(line);
+	buf_free(&arguments);
+	return rc == 0 ? DONE : failed(&err);
+}
+
+static int restore(struct request *request)
+{
+	char file[PATH_MAX], line[PATH_MAX + 128];
+	struct data_folder folder = {.lock = -1};
+	struct err err;
+	int rc = read_settings(request, &err);
+
+	if (rc == 0)
+		rc = absolute(request->words[0], file, &err);
+	if (rc == 0 && access(file, R_OK) != 0)
+		rc = err_set(&err, TM_ENOENT, "there is no file %.400s", file);
+	if (rc == 0) {
+		rc = data_folder_open(
+			&folder, request->settings.data, request->settings.tenant, &err);
+		if (rc == TM_EBUSY)
+			err_set(&err, rc, "a server serves this data folder: stop it first");
+	}
+	if (rc == 0)
+		rc = backup_restore(&folder, file, line, &err);
+	if (rc == 0)
+		printf("%s\n", line);
+	data_folder_close(&folder);
+	return rc == 0 ? DONE : failed(&err);
+}
+
 static int version(struct request *request)
 {
 	(void)request;
@@ -453,6 +538,15 @@ static const struct command commands[] = {
 		NULL},
 	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
 		"make an access token for programs; it is shown once", "cd", 2, 2, token, NULL},
+	{"backup", "FILE [--config FILE] [--data DIR]",
+		"copy the whole database into a new file, also while a server runs", "cd", 1, 1,
+		backup,
+		"The copy is of one moment, and is checked before it gets its name. It holds the\n"
+		"keys too: keep it as safe as the data folder. FILE must not be there yet.\n"},
+	{"restore", "FILE [--config FILE] [--data DIR]",
+		"put a backup into the database's place; no server may run", "cd", 1, 1, restore,
+		"The file is checked first. The database that was there stays beside it as\n"
+		"tenant.db.before-restore-TIME.\n"},
 	{"version", "", "print the version", "", 0, 0, version, NULL},
 };
 

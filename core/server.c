@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "admin.h"
+#include "backup.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "data_folder.h"
@@ -51,6 +52,7 @@ struct server {
 	enum phase phase;
 	atomic_bool ready; /* has been SERVING: what /readyz tells */
 	struct switching switching;
+	atomic_bool hurry; /* a backup that runs must end */
 	unsigned commands;
 	char host[256], address[300];
 	struct data_folder folder;
@@ -400,6 +402,7 @@ void server_stop(struct server *server)
 {
 	if (server->phase < STOPPING) {
 		server->phase = STOPPING;
+		atomic_store(&server->hurry, true);
 		switching_close(&server->switching);
 		for (int i = 0; i < server->workers_running; i++)
 			worker_stop(server->workers[i], GRACE_MS);
@@ -568,7 +571,7 @@ static void replace_if_spoilt(struct server *server)
 	struct state *made;
 	struct err err;
 
-	if (!state_is_spoilt(server->state))
+	if (server->state == NULL || !state_is_spoilt(server->state))
 		return;
 	if (state_new(&made, state_sources(server->state), state_budgets(server->state), &err) !=
 		0) {
@@ -592,6 +595,25 @@ static void command_over(void *data, const struct task_result *result)
 	finish(server);
 }
 
+/* A backup needs neither a generation nor the home. */
+static void run_backup(
+	struct server *server, const char *arguments, size_t len, struct command_call *call)
+{
+	struct json_fault fault;
+	json_t *order = json_in_parse(arguments, len, &fault);
+	const char *path = json_string_value(json_object_get(order, "file"));
+
+	backup_start(&server->loop,
+		&(struct backup_order){
+			.store = server->store,
+			.path = path != NULL ? path : "",
+			.wal_limit = (int64_t)server->options.settings->wal_limit << 20,
+			.stop = &server->hurry,
+		},
+		command_text, command_over, call);
+	json_decref(order);
+}
+
 void server_command(struct server *server, const char *name, const char *arguments, size_t len,
 	void (*on_text)(void *data, const char *text, size_t len), task_done done, void *data)
 {
@@ -599,8 +621,9 @@ void server_command(struct server *server, const char *name, const char *argumen
 	const char *why = server->phase >= STOPPING ? "the server is stopping"
 			  : server->state == NULL   ? "the server is starting"
 						    : "no memory";
+	bool is_backup = strcmp(name, "backup") == 0;
 
-	if (call == NULL || server->phase >= STOPPING || server->state == NULL) {
+	if (call == NULL || server->phase >= STOPPING || (server->state == NULL && !is_backup)) {
 		free(call);
 		done(data, &(struct task_result){.rc = TM_EBUSY, .text = {why, strlen(why)}});
 		return;
@@ -608,5 +631,9 @@ void server_command(struct server *server, const char *name, const char *argumen
 	*call = (struct command_call){
 		.server = server, .on_text = on_text, .done = done, .data = data};
 	server->commands++;
-	state_command(server->state, name, arguments, len, command_text, command_over, call);
+	if (is_backup)
+		run_backup(server, arguments, len, call);
+	else
+		state_command(
+			server->state, name, arguments, len, command_text, command_over, call);
 }

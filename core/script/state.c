@@ -163,6 +163,10 @@ void state_attach(struct state *state, const struct state_host *host)
 {
 	state->host = *host;
 	state->attached = true;
+#ifdef STORE_DEFERRED
+	if (host->conn != NULL)
+		store_conn_defer(host->conn, host->loop);
+#endif
 }
 
 void state_free_if_over(struct state *state)

@@ -502,28 +502,65 @@ static struct task *task_prepare(
 	return task;
 }
 
+#ifdef STATE_FRESH
+
+/* In VARIANT=fresh, a build for tests: each request finds a state that no other has used. */
+static struct state *state_for_one(struct state *state)
+{
+	struct state *fresh;
+	struct err err;
+
+	if (state_new(&fresh, state->gen, &err) != 0)
+		abort();
+	state_attach(fresh, &state->host);
+	return fresh;
+}
+
+static void state_was_for_one(struct state *state)
+{
+	state_retire(state);
+}
+
+#else
+
+static struct state *state_for_one(struct state *state)
+{
+	return state;
+}
+
+static void state_was_for_one(struct state *state)
+{
+	(void)state;
+}
+
+#endif
+
 void state_handle(
 	struct state *state, const struct http_request *request, task_done done, void *data)
 {
-	struct task *task = task_prepare(state, TASK_HANDLE, done, data);
+	struct state *one = state_for_one(state);
+	struct task *task = task_prepare(one, TASK_HANDLE, done, data);
 
-	if (task == NULL)
-		return;
-	task->request = request;
-	task_start(task);
+	if (task != NULL) {
+		task->request = request;
+		task_start(task);
+	}
+	state_was_for_one(one);
 }
 
 void state_write(struct state *state, struct store_unit *unit, const struct http_request *request,
 	const char *prepared, size_t len, task_done done, void *data)
 {
-	struct task *task = task_prepare(state, TASK_WRITE, done, data);
+	struct state *one = state_for_one(state);
+	struct task *task = task_prepare(one, TASK_WRITE, done, data);
 
-	if (task == NULL)
-		return;
-	task->request = request;
-	task->payload = (struct http_text){prepared, len};
-	task->unit = unit;
-	task_start(task);
+	if (task != NULL) {
+		task->request = request;
+		task->payload = (struct http_text){prepared, len};
+		task->unit = unit;
+		task_start(task);
+	}
+	state_was_for_one(one);
 }
 
 void state_bulk(struct state *state, struct store_unit *unit, const char *name, const char *payload,

@@ -145,6 +145,23 @@ void store_wal_watch(struct store *store, int64_t step, void (*grown)(void *data
 int64_t store_wal_size(const struct store *store);
 uint64_t store_commits(const struct store *store);
 
+/* Copies the database at `from`, as it is at one moment, into a new file at `to` (0600). `go_on`
+ * (or NULL) hears after each MiB how many pages are done; TM_EINTR when it says false. Any thread.
+ */
+int store_copy(const char *from, const char *to, bool (*go_on)(void *data, int done, int total),
+	void *data, struct err *err);
+/* The same of an open store. */
+int store_copy_of(struct store *store, const char *to,
+	bool (*go_on)(void *data, int done, int total), void *data, struct err *err);
+
+/* Whether the file at `path`, which nobody writes, is a store and whole: its keys, SQLite's
+ * integrity_check, the chain of its change log, which has `changes` rows. */
+int store_examine(const char *path, int64_t *changes, struct err *err);
+
+/* Moves the whole log of a database that nobody has open into it. Of one that is broken SQLite may
+ * take the log away. */
+int store_fold(const char *path, struct err *err);
+
 /* Interrupts the statement that runs on `conn`, if any. Any thread. What has a time budget will be
  * stopped so; until then only tests do it. */
 void store_interrupt(struct store_conn *conn);
@@ -156,3 +173,10 @@ void store_stop_when(struct store_conn *conn, bool (*late)(void));
 /* Writes every statement that `conn` runs, with its values, commits and syncs to `path`, for `make
  * bench` to replay (see tests/bench/replay.c). */
 int store_record(struct store_conn *conn, const char *path, struct err *err);
+
+#ifdef STORE_DEFERRED
+/* In VARIANT=deferred, a build for tests: lets every call on `conn` complete on a later turn of
+ * `loop`. */
+struct uv_loop_s;
+void store_conn_defer(struct store_conn *conn, struct uv_loop_s *loop);
+#endif

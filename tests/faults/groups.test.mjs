@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { database } from '../support/change_log.mjs';
+import { database, verify_changes, with_copy } from '../support/change_log.mjs';
 import { copy_of, later, new_folder, seeded, start_faulty } from '../support/faults.mjs';
 import { root, start } from '../support/server.mjs';
 
@@ -104,6 +104,24 @@ test('a write of 3 MiB where there is room for 64 KiB fails alone, and its seven
     const texts = await texts_on_disk(data);
     assert.equal(texts.filter((text) => text.startsWith('neighbour')).length, 7);
     assert.equal(texts.filter((text) => text.startsWith('y')).length, 0);
+  });
+});
+
+test('when the sync of a commit fails, all of its requests hear that the outcome is unknown, and the next is kept', async () => {
+  await with_server(async (server, admin, data) => {
+    const answers = await as_one_group(server, admin, () => {
+      // The write that is held comes first through the sync.
+      server.tell('fail sync 1 1');
+      return Array.from({ length: 8 }, (_, i) => admin.post('/api/v1/note', { text: `neighbour ${i}` }));
+    });
+
+    assert.equal(counted(answers, 503), 8);
+    for (const answer of answers) assert.match(`${answer.body.type} ${answer.body.detail}`, /unknown|not known/);
+    assert.equal((await admin.post('/api/v1/note', { text: 'after it' })).status, 201);
+    await server.kill();
+    const texts = await texts_on_disk(data);
+    assert.ok(texts.includes('goes before') && texts.includes('after it'));
+    await with_copy(database(data), verify_changes);
   });
 });
 

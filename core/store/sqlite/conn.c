@@ -224,6 +224,7 @@ void store_conn_close(struct store_conn *conn)
 		return;
 	assert(!conn->unit.live);
 	store_flush(conn);
+	store_defer_end(conn);
 	disconnect(conn);
 	store_record_close(conn->record);
 	pthread_mutex_destroy(&conn->lock);

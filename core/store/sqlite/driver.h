@@ -8,6 +8,8 @@
  *   statements.c  the cache of prepared statements
  *   record.c      writing down what ran
  *   wal.c         the write-ahead log's length, and checkpoints
+ *   backup.c      copies of the whole database, and whether a file is one
+ *   deferred.c    answering late, for tests
  *
  * A writing connection has at most one transaction, the group: BEGIN IMMEDIATE by the first unit,
  * then a savepoint for each unit, COMMIT by store_flush. A unit that is alone has it for itself,
@@ -15,6 +17,7 @@
 #pragma once
 
 #include "store/log_head.h"
+#include "store/sqlite/deferred.h"
 #include "store/sqlite/record.h"
 #include "store/sqlite/statements.h"
 
@@ -81,7 +84,15 @@ struct store_conn {
 	struct log_head committed; /* without */
 	struct log_head *marks;
 	unsigned mark_count, mark_room;
+
+#ifdef STORE_DEFERRED
+	struct deferred *deferred;
+	struct store_conn *spare; /* a list of those for units that live at the same time */
+#endif
 };
+
+/* store_query, here and now. */
+void store_query_now(struct store_unit *unit, const struct store_query *query);
 
 /* Opens a handle on `path` with the settings that every handle has. */
 int store_lite_open(sqlite3 **db, const char *path, int flags, struct err *err);

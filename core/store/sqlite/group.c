@@ -43,7 +43,8 @@ static void answer(struct store_conn *conn, int rc, const struct err *err)
 	conn->waiting_count = conn->waiting_room = 0;
 	conn->lost = false;
 	for (unsigned i = 0; i < count; i++)
-		waiting[i].done(waiting[i].data, rc, err);
+		if (!store_done_later(conn, waiting[i].done, waiting[i].data, rc, err))
+			waiting[i].done(waiting[i].data, rc, err);
 	if (conn->waiting != NULL) {
 		free(waiting);
 		return;
@@ -126,8 +127,12 @@ static void begin_writing(struct store_unit *unit)
 
 struct store_unit *store_unit_begin(struct store_conn *conn, bool alone)
 {
-	struct store_unit *unit = &conn->unit;
+	struct store_unit *unit;
 
+	conn = store_free_conn(conn);
+	if (conn == NULL)
+		return NULL;
+	unit = &conn->unit;
 	assert(!unit->live);
 	if (alone)
 		store_flush(conn);
@@ -223,7 +228,8 @@ void store_unit_end(
 	}
 	if (conn->lost)
 		answer_lost(conn);
-	done(data, rc, &err);
+	if (!store_done_later(conn, done, data, rc, &err))
+		done(data, rc, &err);
 }
 
 void store_flush(struct store_conn *conn)

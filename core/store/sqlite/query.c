@@ -132,6 +132,12 @@ static int run(struct store_unit *unit, const struct store_query *query, struct 
 
 void store_query(struct store_unit *unit, const struct store_query *query)
 {
+	if (!store_query_later(unit, query))
+		store_query_now(unit, query);
+}
+
+void store_query_now(struct store_unit *unit, const struct store_query *query)
+{
 	store_done done = query->done;
 	void *data = query->data;
 	struct err err;
@@ -192,7 +198,8 @@ void store_mark(struct store_unit *unit, store_done done, void *data)
 
 	if (rc == 0)
 		rc = set_mark(unit, &err);
-	done(data, rc, &err);
+	if (!store_done_later(unit->conn, done, data, rc, &err))
+		done(data, rc, &err);
 }
 
 static int end_mark(struct store_unit *unit, enum store_verdict verdict, struct err *err)
@@ -222,5 +229,6 @@ void store_mark_end(
 
 	if (rc == 0)
 		rc = end_mark(unit, verdict, &err);
-	done(data, rc, &err);
+	if (!store_done_later(unit->conn, done, data, rc, &err))
+		done(data, rc, &err);
 }
