@@ -2,15 +2,13 @@
 
 #include "admin.h"
 #include "backup.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "builder.h"
 #include "data_folder.h"
 #include "descriptors.h"
-#include "home.h"
 #include "keeper.h"
 #include "script/watchdog.h"
+#include "switching.h"
 #include "text/hash.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -27,6 +25,11 @@
 #include <unistd.h>
 
 enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20 };
+
+/* A server goes from one to the next, and from the first to the third when its start fails. What is
+ * stopping waits for the workers, for commands and for a switch; what is ending, for its handles.
+ */
+enum phase { STARTING, SERVING, STOPPING, ENDING };
 
 struct server {
 	struct server_options options;
@@ -46,10 +49,11 @@ struct server {
 	struct states *first; /* the workers' first states, until they start */
 	struct admin *admin;
 	struct watch *watch;
-	atomic_bool ready, hurry; /* hurry: a backup that runs must end */
-	bool started, stopping, switching, rebuild;
+	enum phase phase;
+	atomic_bool ready; /* has been SERVING: what /readyz tells */
+	struct switching switching;
+	atomic_bool hurry; /* a backup that runs must end */
 	unsigned commands;
-	char hash[65];
 	char host[256], address[300];
 	struct data_folder folder;
 	int port, rc;
@@ -61,7 +65,7 @@ static void finish(struct server *server);
 /* What fails because a stop was asked, or after it, is no failure of the server. */
 static void fail(struct server *server, int rc, const char *text)
 {
-	if (server->stopping) {
+	if (server->phase >= STOPPING) {
 		log_event(LOG_WARN, "stop", "%s", text != NULL ? text : err_name(rc));
 	} else {
 		server->rc = rc;
@@ -72,9 +76,8 @@ static void fail(struct server *server, int rc, const char *text)
 
 static void report_start(struct server *server, int rc, const struct err *err)
 {
-	if (!server->started && server->options.started != NULL)
+	if (server->options.started != NULL)
 		server->options.started(server, server->options.data, rc, err);
-	server->started = true;
 }
 
 /* Bulk work that commands of this thread send home. A stop ends them at their next piece: each has
@@ -103,7 +106,7 @@ static int lane_call(void *host, const char *name, const char *payload, size_t l
 	struct write *write;
 	struct bulk_call *call;
 
-	if (server->stopping) {
+	if (server->phase >= STOPPING) {
 		done(data, TM_EBUSY, stopping, sizeof stopping - 1);
 		return 0;
 	}
@@ -136,43 +139,9 @@ static void on_inbox(struct queue *queue, void *consumer)
 	}
 }
 
-/* From one generation to the next: the home first, since it brings the schema along; then, when its
- * commit is on disk, everybody else. One switch at a time; a change meanwhile is taken up after it.
- */
-
-struct switching {
-	struct server *server;
-	struct states *states;
-};
+/* The generations: the first starts everything else; later ones go to whoever serves. */
 
 static void start_workers(struct server *server);
-
-static void log_generation(
-	struct server *server, const struct states *states, const char *outcome, const char *text)
-{
-	struct log_line line;
-
-	snprintf(server->hash, sizeof server->hash, "%s", generation_hash(states->gen));
-	log_begin(&line, LOG_INFO, "generation");
-	log_bytes(&line, "hash", server->hash, 12);
-	log_text(&line, "outcome", outcome);
-	if (text != NULL)
-		log_text(&line, "text", text);
-	log_ms(&line, "ms", clock_mono_ns() - states->began_ns);
-	log_end(&line);
-}
-
-static void refused(const struct server *server, const char *text)
-{
-	struct log_line line;
-
-	metrics_count(server->metrics, METRICS_GENERATIONS_REFUSED);
-	log_begin(&line, LOG_ERROR, "generation");
-	log_text(&line, "outcome",
-		server->hash[0] != '\0' ? "refused; the one before serves on" : "refused");
-	log_text(&line, "text", text);
-	log_end(&line);
-}
 
 static void attach(struct server *server, struct state *state)
 {
@@ -184,101 +153,48 @@ static void attach(struct server *server, struct state *state)
 				    .host = server});
 }
 
-static void adopt(struct server *server, struct states *states)
+static void generation_serves(void *data, struct states *states)
 {
+	struct server *server = data;
+	bool first = server->state == NULL;
+
 	attach(server, states->control);
-	if (server->state != NULL)
+	if (!first)
 		state_retire(server->state);
 	server->state = states->control;
 	states->control = NULL;
 	for (int i = 0; i < server->workers_running; i++)
 		if (worker_switch(server->workers[i], states->workers[i]) == 0)
 			states->workers[i] = NULL;
-}
-
-static void build_and_switch(struct server *server);
-
-static void switched(struct write *write)
-{
-	struct switching *order = write->data;
-	struct server *server = order->server;
-	struct states *states = order->states;
-	bool first = server->state == NULL;
-
-	free(order);
-	server->switching = false;
-	states->home = NULL;
-	if (write->rc != 0) {
-		refused(server, buf_text(&write->answer_text));
-		if (first)
-			fail(server, write->rc, buf_text(&write->answer_text));
-		builder_free(states);
+	if (first && server->phase == STARTING) {
+		server->first = states;
+		start_workers(server);
 	} else {
-		log_generation(server, states, "serves", NULL);
-		metrics_count(server->metrics, METRICS_GENERATIONS);
-		metrics_generation(server->metrics, server->hash);
-		adopt(server, states);
-		if (first && !server->stopping) {
-			server->first = states;
-			start_workers(server);
-		} else {
-			builder_free(states);
-		}
+		builder_free(states);
 	}
-	home_write_free(write);
-	if (server->rebuild && !server->stopping)
-		build_and_switch(server);
-	finish(server);
 }
 
-static void build_and_switch(struct server *server)
+static void generation_refused(void *data, int rc, const char *text)
 {
-	struct switching *order = malloc(sizeof *order);
-	struct write *write = home_write_new(WRITE_SWITCH);
-	struct states *states = NULL;
-	struct err err;
-	int rc = order == NULL || write == NULL ? err_set(&err, TM_ENOMEM, "no memory") : 0;
+	struct server *server = data;
 
-	server->rebuild = false;
-	if (rc == 0)
-		rc = builder_build(server->options.settings, server->options.tests,
-			server->worker_count, &states, &err);
-	if (rc == 0 && strcmp(generation_hash(states->gen), server->hash) != 0) {
-		*order = (struct switching){.server = server, .states = states};
-		write->state = states->home;
-		write->reply = &server->inbox;
-		write->done = switched;
-		write->data = order;
-		rc = home_push(server->home, write);
-		if (rc == 0) {
-			server->switching = true;
-			return;
-		}
-		err_set(&err, rc, "the home is busy");
-	} else if (rc == 0) {
-		log_generation(server, states, "unchanged",
-			"no plugin or client pack that serves; settings are read at the start");
-	}
-	if (rc != 0) {
-		refused(server, err.text);
-		if (server->state == NULL)
-			fail(server, rc, err.text);
-	}
-	builder_free(states);
-	home_write_free(write);
-	free(order);
+	if (server->state == NULL)
+		fail(server, rc, text);
+}
+
+static void switch_over(void *data)
+{
+	finish(data);
 }
 
 static void on_saved(void *data)
 {
 	struct server *server = data;
 
-	if (server->stopping)
+	if (server->phase >= STOPPING)
 		return;
 	watch_refresh(server->watch);
-	server->rebuild = true;
-	if (!server->switching)
-		build_and_switch(server);
+	switching_begin(&server->switching);
 }
 
 /* The start: the first generation is in; look whether it may listen, listen, bring in the seeds, be
@@ -325,8 +241,11 @@ static void ready(void *data, const struct task_result *result)
 		fail(server, result->rc, result->text.data);
 		return;
 	}
-	atomic_store(&server->ready, true);
-	report_start(server, 0, &server->err);
+	if (server->phase == STARTING) {
+		server->phase = SERVING;
+		atomic_store(&server->ready, true);
+		report_start(server, 0, &server->err);
+	}
 	finish(server);
 }
 
@@ -411,7 +330,7 @@ static void described(void *data, const struct task_result *result)
 
 	server->commands--;
 	json_decref(facts);
-	if (server->stopping) {
+	if (server->phase >= STOPPING) {
 		finish(server);
 	} else if (facts == NULL) {
 		fail(server, TM_ESCRIPT,
@@ -420,13 +339,11 @@ static void described(void *data, const struct task_result *result)
 		   !server->options.settings->demo_logins_beyond_loopback) {
 		fail(server, TM_EINVAL,
 			"a client pack brings logins whose password is known to all, or has "
-			"brought them before: "
-			"such a server "
-			"listens on the loopback only "
+			"brought them before: such a server listens on the loopback only "
 			"(127.0.0.1), unless the setting demo_logins_beyond_loopback is true");
 	} else {
 		listen_for_requests(server);
-		if (!server->stopping)
+		if (server->phase == STARTING)
 			finish_start(server);
 	}
 }
@@ -463,9 +380,10 @@ static void on_signal(uv_signal_t *signal, int number)
 /* Asked after everything that a stop waits for. */
 static void finish(struct server *server)
 {
-	if (!server->stopping || server->commands > 0 || server->switching ||
-		uv_is_closing((uv_handle_t *)&server->signals[0]))
+	if (server->phase != STOPPING || server->commands > 0 ||
+		switching_is_under_way(&server->switching))
 		return;
+	server->phase = ENDING;
 	for (int i = 0; i < server->workers_running; i++)
 		worker_join(server->workers[i]);
 	server->workers_running = 0;
@@ -482,10 +400,13 @@ static void finish(struct server *server)
 
 void server_stop(struct server *server)
 {
-	atomic_store(&server->hurry, true);
-	for (int i = 0; !server->stopping && i < server->workers_running; i++)
-		worker_stop(server->workers[i], GRACE_MS);
-	server->stopping = true;
+	if (server->phase < STOPPING) {
+		server->phase = STOPPING;
+		atomic_store(&server->hurry, true);
+		switching_close(&server->switching);
+		for (int i = 0; i < server->workers_running; i++)
+			worker_stop(server->workers[i], GRACE_MS);
+	}
 	finish(server);
 }
 
@@ -574,6 +495,22 @@ static void release(struct server *server)
 	free(server);
 }
 
+static void begin(struct server *server)
+{
+	switching_init(
+		&server->switching, &(struct switching_owner){.settings = server->options.settings,
+					    .tests = server->options.tests,
+					    .workers = server->worker_count,
+					    .home = server->home,
+					    .reply = &server->inbox,
+					    .metrics = server->metrics,
+					    .serves = generation_serves,
+					    .refused = generation_refused,
+					    .over = switch_over,
+					    .owner = server});
+	switching_begin(&server->switching);
+}
+
 int server_run(const struct server_options *options, struct err *err)
 {
 	struct server *server = calloc(1, sizeof *server);
@@ -593,7 +530,7 @@ int server_run(const struct server_options *options, struct err *err)
 	}
 	rc = open_all(server, err);
 	if (rc == 0)
-		build_and_switch(server);
+		begin(server);
 	else
 		fail(server, rc, err->text);
 	uv_run(&server->loop, UV_RUN_DEFAULT);
@@ -601,7 +538,8 @@ int server_run(const struct server_options *options, struct err *err)
 	*err = server->err;
 	if (rc == 0)
 		err_set(err, TM_EINTR, "the server was stopped before it was ready");
-	report_start(server, err->code, err);
+	if (!atomic_load(&server->ready))
+		report_start(server, err->code, err);
 	release(server);
 	return rc;
 }
@@ -633,7 +571,7 @@ static void replace_if_spoilt(struct server *server)
 	struct state *made;
 	struct err err;
 
-	if (!state_is_spoilt(server->state))
+	if (server->state == NULL || !state_is_spoilt(server->state))
 		return;
 	if (state_new(&made, state_sources(server->state), state_budgets(server->state), &err) !=
 		0) {
@@ -680,12 +618,12 @@ void server_command(struct server *server, const char *name, const char *argumen
 	void (*on_text)(void *data, const char *text, size_t len), task_done done, void *data)
 {
 	struct command_call *call = malloc(sizeof *call);
-	const char *why = server->stopping        ? "the server is stopping"
-			  : server->state == NULL ? "the server is starting"
-						  : "no memory";
+	const char *why = server->phase >= STOPPING ? "the server is stopping"
+			  : server->state == NULL   ? "the server is starting"
+						    : "no memory";
 	bool is_backup = strcmp(name, "backup") == 0;
 
-	if (call == NULL || server->stopping || (server->state == NULL && !is_backup)) {
+	if (call == NULL || server->phase >= STOPPING || (server->state == NULL && !is_backup)) {
 		free(call);
 		done(data, &(struct task_result){.rc = TM_EBUSY, .text = {why, strlen(why)}});
 		return;
