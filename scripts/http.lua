@@ -107,9 +107,10 @@ end
 local function enter(req, ctx, given_actor)
   local route, arguments, methods, is_api = find_route(req)
   local changes = not (route and route.reads)
+  local shut
   if route then
     route.number = route.number or metrics.route(route.key)
-    task.route(route.number)
+    shut = task.enter(route.key, route.number)
   end
   if not (route and route.open) then
     ctx.actor = given_actor or find_actor(req, changes, is_api)
@@ -119,11 +120,9 @@ local function enter(req, ctx, given_actor)
   elseif changes then
     check_same_site(req)
   end
-  if route then
-    local shut = task.enter(route.key)
-    if shut then -- its code broke its budget again and again
-      error(problem.new(503, "busy", { headers = { ["retry-after"] = tostring(shut) } }), 0)
-    end
+  if shut then -- the route's code broke its budget again and again
+    error(problem.new(503, "busy", { headers = { ["retry-after"] = tostring(shut) } }), 0)
+  elseif route then
     return route, arguments
   elseif methods then
     local allowed = routes.names(methods)

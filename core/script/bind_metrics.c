@@ -2,7 +2,7 @@
 #include "script/bind.h"
 #include "script/task.h"
 
-/* route(name) -> the number of a route, for core.task.route; 0 where nothing is counted */
+/* route(name) -> the number of a route, for core.task.enter; 0 where nothing is counted */
 static int route_number(lua_State *L)
 {
 	struct metrics *metrics = state_of(L)->host.metrics;

@@ -34,26 +34,19 @@ static int kind(lua_State *L)
 	return 1;
 }
 
-/* route(number): which route the task answers, by core.metrics.route */
-static int route(lua_State *L)
-{
-	struct task *task = task_current(L);
-
-	if (task != NULL)
-		task->route_number = (unsigned)luaL_checkinteger(L, 1);
-	return 0;
-}
-
-/* enter(route): the running task answers for it. Returns the seconds for which the route is shut,
- * or nil. The text must live as long as the state. */
+/* enter(route, number): the running task answers for it; the number is that of core.metrics.route.
+ * Returns the seconds for which the route is shut, or nil. The text must live as long as the state.
+ */
 static int enter(lua_State *L)
 {
 	struct task *task = task_current(L);
 	const char *route = luaL_checkstring(L, 1);
 	int shut = fuse_shut(route);
 
-	if (task != NULL)
+	if (task != NULL) {
 		task->route = route;
+		task->route_number = (unsigned)luaL_checkinteger(L, 2);
+	}
 	if (shut == 0)
 		return 0;
 	lua_pushinteger(L, shut);
@@ -111,7 +104,6 @@ int bind_task(lua_State *L)
 		{"enter", enter},
 		{"kind", kind},
 		{"lane", lane},
-		{"route", route},
 		{NULL, NULL},
 	};
 

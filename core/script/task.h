@@ -53,7 +53,7 @@ struct task {
 	const struct http_request **readers[2];
 	enum task_kind kind;
 	bool has_context;
-	unsigned route_number; /* see core.task.route */
+	unsigned route_number; /* in the metrics */
 	struct run run;
 
 	/* What it was started with; not copied, so read before the first wait (but the request,
