@@ -164,6 +164,42 @@ static void test_marks_nest_and_take_back_what_came_after(void **state)
 	assert_int_equal(number_in(&fixture, "SELECT sum(id) FROM item"), 9);
 }
 
+/* Marks that are set before and after writes, nested, kept and undone at random, against a count of
+ * what must be there. A seed that failed is in the message. */
+static void test_marks_take_back_just_what_came_after_them(void **state)
+{
+	enum { DEPTH = 6, STEPS = 400, ROUNDS = 20 };
+	struct heard heard = {0};
+
+	(void)state;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct store_unit *unit = store_unit_begin(fixture.writer, false);
+		int64_t there = 0, at_mark[DEPTH];
+		unsigned depth = 0, seed = round + 1;
+
+		for (int64_t i = 1; i <= STEPS; i++) {
+			unsigned what = (unsigned)rand_r(&seed) % 8;
+
+			if (what < 2 && depth < DEPTH) {
+				at_mark[depth++] = there;
+				store_mark(unit, hear, &heard);
+			} else if (what < 4 && depth > 0) {
+				depth--;
+				there = what == 2 ? there : at_mark[depth];
+				store_mark_end(
+					unit, what == 2 ? STORE_KEEP : STORE_UNDO, hear, &heard);
+			} else if (what < 6) {
+				assert_int_equal(insert_item(unit, i, 1).rc, 0);
+				there++;
+			}
+			if (number_of(unit, "SELECT count(*) FROM item") != there)
+				fail_msg("round %u, step %lld", round, (long long)i);
+		}
+		assert_int_equal(heard.rc, 0);
+		store_unit_end(unit, STORE_UNDO, hear, &heard);
+	}
+}
+
 /* interrupt_at(i, n): i, but when it is n, the statement is interrupted. */
 static void interrupt_at(sqlite3_context *context, int count, sqlite3_value **values)
 {
@@ -647,6 +683,43 @@ static void test_a_record_holds_what_ran_with_its_borders(void **state)
 				 "COMMIT\n");
 }
 
+static void test_a_mark_after_which_nothing_is_written_costs_nothing(void **state)
+{
+	struct store_unit *unit;
+	struct heard heard = {0};
+	char path[128], ran[4096] = "";
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/record", fixture.folder);
+	assert_int_equal(store_record(fixture.writer, path, NULL), 0);
+	unit = store_unit_begin(fixture.writer, false);
+	store_mark(unit, hear, &heard);
+	number_of(unit, "SELECT count(*) FROM item");
+	store_mark_end(unit, STORE_UNDO, hear, &heard);
+	store_mark(unit, hear, &heard);
+	store_mark(unit, hear, &heard);
+	insert_item(unit, 1, 1);
+	store_mark_end(unit, STORE_UNDO, hear, &heard);
+	store_mark_end(unit, STORE_KEEP, hear, &heard);
+	store_unit_end(unit, STORE_KEEP, hear, &heard);
+	store_flush(fixture.writer);
+	store_fixture_reopen(&fixture);
+	read_record(path, ran);
+	unlink(path);
+
+	assert_string_equal(ran, "BEGIN IMMEDIATE\n"
+				 "SAVEPOINT unit\n"
+				 "SELECT count(*) FROM item\n"
+				 "SAVEPOINT mark\n"
+				 "SAVEPOINT mark\n"
+				 "INSERT INTO item(id, name, text) VALUES (?, ?, ?)\n"
+				 "ROLLBACK TO mark\n"
+				 "RELEASE mark\n"
+				 "RELEASE mark\n"
+				 "RELEASE unit\n"
+				 "COMMIT\n");
+}
+
 static void test_ids_go_on_after_those_of_the_log_although_the_clock_was_set_back(void **state)
 {
 	int64_t ahead = id_new() + (INT64_C(86400000) << ID_MS_BITS);
@@ -680,6 +753,7 @@ int main(void)
 		PROMISE(test_a_unit_alone_is_on_disk_when_it_ends),
 		PROMISE(test_a_refused_duplicate_names_its_columns),
 		PROMISE(test_marks_nest_and_take_back_what_came_after),
+		PROMISE(test_marks_take_back_just_what_came_after_them),
 		PROMISE(test_of_eight_units_with_one_update_interrupted_seven_are_kept),
 		PROMISE(test_a_lost_unit_can_do_nothing_more_and_its_neighbours_hear_when_it_ends),
 		PROMISE(test_an_interrupted_read_in_a_group_harms_nobody),
@@ -695,6 +769,7 @@ int main(void)
 		PROMISE(test_opening_what_is_no_database_fails_with_its_path),
 		PROMISE(test_another_thread_may_interrupt_a_statement),
 		PROMISE(test_a_record_holds_what_ran_with_its_borders),
+		PROMISE(test_a_mark_after_which_nothing_is_written_costs_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,7 @@ struct store_conn {
 	struct log_head committed; /* without */
 	struct log_head *marks;
 	unsigned mark_count, mark_room;
+	unsigned mark_set; /* how many of them, the outermost, SQLite knows: see query.c */
 
 #ifdef STORE_DEFERRED
 	struct deferred *deferred;

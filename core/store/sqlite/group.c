@@ -71,7 +71,7 @@ static void roll_back(struct store_conn *conn)
 		conn->stale = true;
 	conn->in_transaction = false;
 	conn->head = conn->committed;
-	conn->mark_count = 0;
+	conn->mark_count = conn->mark_set = 0;
 	if (conn->touched)
 		conn->epoch++;
 	conn->touched = false;
@@ -220,7 +220,7 @@ void store_unit_end(
 	assert(unit->live);
 	rc = conn->access == STORE_READ ? end_reading(conn, &err)
 					: end_writing(unit, verdict, &err);
-	conn->mark_count = 0;
+	conn->mark_count = conn->mark_set = 0;
 	unit->live = false;
 	if (rc == 0 && conn->access == STORE_WRITE && verdict == STORE_KEEP && !unit->alone) {
 		conn->waiting[conn->waiting_count++] = (struct waiter){done, data};

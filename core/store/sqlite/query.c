@@ -105,6 +105,19 @@ static int misused(int rc, const struct store_query *query, struct err *err)
 	return 0;
 }
 
+/* A mark becomes a savepoint of SQLite when something is written after it: most code that runs
+ * under a mark, such as a rule that finds nothing to do, writes nothing. */
+static int set_marks(struct store_conn *conn, struct err *err)
+{
+	int rc = 0;
+
+	while (rc == 0 && conn->mark_set < conn->mark_count) {
+		rc = store_conn_run(conn, "SAVEPOINT mark", err);
+		conn->mark_set += rc == 0;
+	}
+	return rc;
+}
+
 static int run(struct store_unit *unit, const struct store_query *query, struct err *err)
 {
 	struct store_conn *conn = unit->conn;
@@ -118,6 +131,8 @@ static int run(struct store_unit *unit, const struct store_query *query, struct 
 	if (statement->param_count != query->param_count)
 		err_set(err, TM_EINVAL, "%d values for %d parameters", query->param_count,
 			statement->param_count);
+	else if (!sqlite3_stmt_readonly(statement->stmt) && set_marks(conn, err) < 0)
+		; /* said */
 	else if ((rc = step(statement, query)) != SQLITE_DONE)
 		store_lite_error(conn->db, rc, err);
 	else if (conn->record != NULL)
@@ -173,7 +188,6 @@ static int set_mark(struct store_unit *unit, struct err *err)
 	struct store_conn *conn = unit->conn;
 	unsigned room = conn->mark_room ? conn->mark_room * 2 : 8;
 	struct log_head *grown;
-	int rc;
 
 	if (conn->mark_count == conn->mark_room) {
 		grown = realloc(conn->marks, room * sizeof *grown);
@@ -181,11 +195,6 @@ static int set_mark(struct store_unit *unit, struct err *err)
 			return err_set(err, TM_ENOMEM, "no memory");
 		conn->marks = grown;
 		conn->mark_room = room;
-	}
-	if (conn->access == STORE_WRITE) {
-		rc = store_conn_run(conn, "SAVEPOINT mark", err);
-		if (rc < 0)
-			return store_unit_failed(unit, false, err);
 	}
 	conn->marks[conn->mark_count++] = conn->head;
 	return 0;
@@ -208,8 +217,9 @@ static int end_mark(struct store_unit *unit, enum store_verdict verdict, struct 
 
 	assert(conn->mark_count > 0);
 	conn->mark_count--;
-	if (conn->access == STORE_READ)
-		return 0;
+	if (conn->mark_set <= conn->mark_count)
+		return 0; /* nothing was written after it */
+	conn->mark_set--;
 	if (verdict == STORE_UNDO && store_conn_run(conn, "ROLLBACK TO mark", err) < 0)
 		return store_unit_failed(unit, true, err);
 	if (store_conn_run(conn, "RELEASE mark", err) < 0)
