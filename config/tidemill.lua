@@ -26,7 +26,8 @@ return {
   -- listen on anything but the loopback unless this is true.
   demo_logins_beyond_loopback = false,
 
-  -- How many MiB of the database's write-ahead log are worth a warning in the server's log.
+  -- When the write-ahead log of the database has so many MiB, the log says so and long reads are
+  -- ended.
   wal_limit = 64,
 
   -- A line in the log for each request.

@@ -43,6 +43,8 @@ struct server {
 	struct http_bodies bodies;
 	struct metrics *metrics;
 	struct keeper *keeper;
+	struct slow_lane *slow; /* only where it listens */
+	struct pace pace;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -163,6 +165,8 @@ static void generation_serves(void *data, struct states *states)
 		state_retire(server->state);
 	server->state = states->control;
 	states->control = NULL;
+	if (server->slow != NULL)
+		slow_lane_switch(server->slow, states->gen, &server->options.settings->budgets);
 	for (int i = 0; i < server->workers_running; i++)
 		if (worker_switch(server->workers[i], states->workers[i]) == 0)
 			states->workers[i] = NULL;
@@ -299,6 +303,8 @@ static void listen_for_requests(struct server *server)
 			.limits = &limits,
 			.store = server->store,
 			.home = server->home,
+			.slow = server->slow,
+			.pace = &server->pace,
 			.attempts = server->attempts,
 			.metrics = server->metrics,
 			.state = server->first->workers[i],
@@ -387,6 +393,7 @@ static void finish(struct server *server)
 	for (int i = 0; i < server->workers_running; i++)
 		worker_join(server->workers[i]);
 	server->workers_running = 0;
+	slow_lane_stop(server->slow);
 	home_stop(server->home);
 	server->home = NULL;
 	keeper_stop(server->keeper);
@@ -423,6 +430,27 @@ static int watch_sources(struct server *server, struct err *err)
 	return watch_start(&server->watch, &server->loop, roots, on_saved, server, err);
 }
 
+/* One thread for two cores: what is slow may take half of the machine from nobody else. */
+static int start_slow_lane(struct server *server, struct err *err)
+{
+	return slow_lane_start(&server->slow,
+		&(struct slow_lane_options){.threads = (server->worker_count + 1) / 2,
+			.store = server->store,
+			.attempts = server->attempts,
+			.metrics = server->metrics,
+			.pace = &server->pace},
+		err);
+}
+
+/* On the keeper's thread. */
+static void log_is_long(void *data)
+{
+	struct server *server = data;
+
+	if (server->slow != NULL)
+		slow_lane_give_way(server->slow);
+}
+
 static int open_all(struct server *server, struct err *err)
 {
 	const struct settings *settings = server->options.settings;
@@ -441,9 +469,16 @@ static int open_all(struct server *server, struct err *err)
 		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0 && (server->attempts = attempts_new()) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
+	if (rc == 0 && server->options.listens)
+		rc = start_slow_lane(server, err);
 	if (rc == 0)
-		rc = keeper_start(&server->keeper, server->store, server->metrics,
-			(int64_t)settings->wal_limit << 20, err);
+		rc = keeper_start(&server->keeper,
+			&(struct keeper_options){.store = server->store,
+				.metrics = server->metrics,
+				.limit = (int64_t)settings->wal_limit << 20,
+				.over = log_is_long,
+				.data = server},
+			err);
 	if (rc == 0)
 		rc = home_start(
 			&server->home, server->store, server->metrics, server->options.record, err);
@@ -485,6 +520,7 @@ static void release(struct server *server)
 		store_conn_close(server->conn);
 	if (server->store != NULL)
 		store_close(server->store);
+	slow_lane_free(server->slow);
 	attempts_free(server->attempts);
 	metrics_free(server->metrics);
 	data_folder_close(&server->folder);

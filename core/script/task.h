@@ -54,6 +54,7 @@ struct task {
 	enum task_kind kind;
 	bool has_context;
 	unsigned route_number; /* in the metrics */
+	bool sent_on;          /* to the slow lane, before it began */
 	struct run run;
 
 	/* What it was started with; not copied, so read before the first wait (but the request,
