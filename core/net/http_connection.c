@@ -98,7 +98,9 @@ static void leave_exchange(struct http_connection *connection)
 	if (exchange == NULL || connection->phase == HTTP_WRITE)
 		return;
 	connection->exchange = NULL;
-	if (exchange->delivered)
+	if (exchange->stream != NULL)
+		http_stream_leave(exchange->stream);
+	else if (exchange->delivered)
 		exchange->connection = NULL;
 	else
 		http_exchange_free(exchange);
@@ -365,7 +367,8 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *run)
 
 void http_connection_flow(struct http_connection *connection)
 {
-	bool waits = connection->phase == HTTP_OWNER || connection->phase == HTTP_WRITE;
+	bool waits = connection->phase == HTTP_OWNER || connection->phase == HTTP_WRITE ||
+		     connection->phase == HTTP_STREAM;
 	bool reads = !connection->ended && !connection->yields &&
 		     !(waits && connection->input.len > INPUT_MOST);
 
