@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -226,15 +227,19 @@ const struct http_refusal http_unsound = {500, "The answer could not be sent as 
 const struct http_answer *http_problem_make(struct http_problem *problem,
 	struct http_exchange *exchange, struct http_refusal refusal, bool close)
 {
-	static const struct http_answer_header headers[] = {
-		{"Content-Type", {"application/problem+json", 24}}, {"Retry-After", {"1", 1}}};
 	const struct http_owner *owner = &exchange->server->owner;
 	size_t len = owner->on_refusal(owner->owner, refusal.status, refusal.reason,
 		&exchange->request, problem->body, sizeof problem->body);
 
+	snprintf(problem->seconds, sizeof problem->seconds, "%d",
+		exchange->retry_after > 0 ? exchange->retry_after : 1);
+	problem->headers[0] = (struct http_answer_header){
+		"Content-Type", {"application/problem+json", strlen("application/problem+json")}};
+	problem->headers[1] = (struct http_answer_header){
+		"Retry-After", {problem->seconds, strlen(problem->seconds)}};
 	problem->answer = (struct http_answer){.status = refusal.status,
-		.headers = headers,
-		.header_count = refusal.status == 503 ? 2 : 1,
+		.headers = problem->headers,
+		.header_count = refusal.status == 503 || refusal.status == 429 ? 2 : 1,
 		.body = {problem->body, len < sizeof problem->body ? len : sizeof problem->body},
 		.close = close};
 	return &problem->answer;

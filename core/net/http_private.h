@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "net/http_chunks.h"
+#include "net/http_clients.h"
 #include "net/http_head.h"
 #include "net/http_server.h"
 
@@ -49,6 +50,7 @@ struct http_connection {
 	bool turning; /* connection_turn runs: answers come from inside it */
 	bool yields;  /* goes on in the loop's next turn, so that others have theirs */
 	bool reads;
+	struct http_peer peer;
 	char client[HTTP_CLIENT_TEXT];
 };
 
@@ -66,6 +68,7 @@ struct http_exchange {
 	uint64_t left; /* of a body with a Content-Length */
 	http_parser parser;
 	unsigned parsed; /* headers */
+	int retry_after; /* of a refusal: seconds, 0 is the usual */
 	bool is_head, is_old, chunked, persists;
 	bool complete;  /* says the parser */
 	bool delivered; /* to the owner */
@@ -130,6 +133,8 @@ void http_exchange_free(struct http_exchange *exchange);
 /* A refusal as the owner words it. */
 struct http_problem {
 	struct http_answer answer;
+	struct http_answer_header headers[2];
+	char seconds[12];
 	char body[1024];
 };
 extern const struct http_refusal http_unsound; /* in place of an answer that is not sound */

@@ -23,6 +23,7 @@
 
 struct http_server;
 struct http_exchange;
+struct http_clients;
 
 struct http_text {
 	const char *data;
@@ -44,7 +45,7 @@ struct http_request {
 	const struct http_header *headers;
 	unsigned header_count;
 	struct http_text body;
-	char client[64];  /* the peer's numeric address, without port */
+	char client[64];  /* the client's numeric address, without port: see http_clients.h */
 	int64_t began_ns; /* clock_mono_ns when the first byte of the head came */
 	unsigned mark;    /* the owner's: see http_exchange_set_mark */
 };
@@ -64,7 +65,8 @@ struct http_limits {
 	unsigned head_ms, body_ms, idle_ms, write_ms;
 	unsigned connections; /* of this server: 10,000; above it a connection is closed at once.
 				 Fewer than there are descriptors: see descriptors.h */
-	struct http_bodies *bodies; /* outlives the exchanges; NULL is no bound */
+	struct http_bodies *bodies;   /* outlives the exchanges; NULL is no bound */
+	struct http_clients *clients; /* outlives the server; NULL: who asks is not looked at */
 };
 extern const struct http_limits http_default_limits;
 
