@@ -7,6 +7,7 @@
 #include "data_folder.h"
 #include "descriptors.h"
 #include "keeper.h"
+#include "net/http_clients.h"
 #include "script/watchdog.h"
 #include "switching.h"
 #include "text/hash.h"
@@ -24,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20 };
+enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20, ATTEMPTS_KEYS = 4096 };
 
 /* A server goes from one to the next, and from the first to the third when its start fails. What is
  * stopping waits for the workers, for commands and for a switch; what is ending, for its handles.
@@ -41,6 +42,7 @@ struct server {
 	struct home *home;
 	struct attempts *attempts;
 	struct http_bodies bodies;
+	struct http_clients *clients;
 	struct metrics *metrics;
 	struct keeper *keeper;
 	struct slow_lane *slow; /* only where it listens */
@@ -290,6 +292,7 @@ static void listen_for_requests(struct server *server)
 
 	server->bodies.most = BODIES_MOST;
 	limits.bodies = &server->bodies;
+	limits.clients = server->clients;
 	if (rc == 0)
 		rc = http_port_check(server->host, server->port, &err);
 	if (rc != 0) {
@@ -451,6 +454,18 @@ static void log_is_long(void *data)
 		slow_lane_give_way(server->slow);
 }
 
+static int know_clients(struct server *server, const struct settings *settings, struct err *err)
+{
+	struct http_clients_rules rules = {
+		.trusted = (const char *const *)settings->trusted_proxies,
+		.connections = (unsigned)settings->client_connections,
+		.requests = (unsigned)settings->client_requests,
+		.loopback = settings->limit_loopback,
+	};
+
+	return http_clients_new(&server->clients, &rules, err);
+}
+
 static int open_all(struct server *server, struct err *err)
 {
 	const struct settings *settings = server->options.settings;
@@ -467,10 +482,12 @@ static int open_all(struct server *server, struct err *err)
 		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
 	if (rc == 0 && (server->metrics = metrics_new()) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
-	if (rc == 0 && (server->attempts = attempts_new()) == NULL)
+	if (rc == 0 && (server->attempts = attempts_new(ATTEMPTS_KEYS)) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0 && server->options.listens)
 		rc = start_slow_lane(server, err);
+	if (rc == 0)
+		rc = know_clients(server, settings, err);
 	if (rc == 0)
 		rc = keeper_start(&server->keeper,
 			&(struct keeper_options){.store = server->store,
@@ -522,6 +539,7 @@ static void release(struct server *server)
 		store_close(server->store);
 	slow_lane_free(server->slow);
 	attempts_free(server->attempts);
+	http_clients_free(server->clients);
 	metrics_free(server->metrics);
 	data_folder_close(&server->folder);
 	queue_destroy(&server->inbox);
