@@ -29,7 +29,7 @@ enum { DONE, FAILED, USAGE };
 struct request {
 	const char *command;
 	const char *config, *data, *listen, *record, *rejects, *language;
-	bool watch, json, routes, help;
+	bool watch, safe, json, routes, help;
 	char **words; /* what is no option */
 	int word_count;
 	struct settings settings;
@@ -133,12 +133,27 @@ static void serving(struct server *server, void *data, int rc, const struct err 
 	buf_free(&arguments);
 }
 
+static void leave_packs_out(struct settings *settings)
+{
+	struct buf names = BUF_EMPTY;
+
+	for (char **one = settings->clients; *one != NULL; one++) {
+		buf_printf(&names, "%s%s", one > settings->clients ? ", " : "", *one);
+		free(*one);
+		*one = NULL;
+	}
+	log_event(LOG_WARN, "start", "--safe: without client packs%s%s",
+		names.len > 0 ? "; left out: " : "", names.len > 0 ? buf_text(&names) : "");
+	buf_free(&names);
+}
+
 static int serve(struct request *request)
 {
 	struct server_options options = {
 		.settings = &request->settings,
 		.listens = true,
 		.watches = request->watch,
+		.safe = request->safe,
 		.record = request->record,
 		.language = request->language,
 		.started = serving,
@@ -146,9 +161,11 @@ static int serve(struct request *request)
 	};
 	struct err err;
 
-	if (read_settings(request, &err) != 0 || server_run(&options, &err) != 0)
+	if (read_settings(request, &err) != 0)
 		return failed(&err);
-	return DONE;
+	if (request->safe)
+		leave_packs_out(&request->settings);
+	return server_run(&options, &err) != 0 ? failed(&err) : DONE;
 }
 
 /* Commands that run in the server that serves the data folder, or else in this process. */
@@ -519,9 +536,11 @@ static int version(struct request *request)
 
 static const struct command commands[] = {
 	{"serve",
-		"[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] "
+		"[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] [--safe] "
 		"[--language en|zh] [--record FILE]",
-		"serve until told to stop; --watch takes over saved files", "cdlrwL", 0, 0, serve,
+		"serve until told to stop; --watch takes over saved files", "cdlrwsL", 0, 0, serve,
+		"--safe leaves out the client packs that the settings name: for when one of them\n"
+		"keeps people from signing in, or the server from starting.\n"
 		"--record writes down each statement with its values, for "
 		"measuring.\n" LANGUAGE_HELP},
 	{"import",
@@ -585,6 +604,7 @@ static int read_options(
 		{"record", required_argument, NULL, 'r'},
 		{"rejects", required_argument, NULL, 'R'},
 		{"watch", no_argument, NULL, 'w'},
+		{"safe", no_argument, NULL, 's'},
 		{"json", no_argument, NULL, 'j'},
 		{"routes", no_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'},
@@ -616,6 +636,9 @@ static int read_options(
 			break;
 		case 'w':
 			request->watch = true;
+			break;
+		case 's':
+			request->safe = true;
 			break;
 		case 'j':
 			request->json = true;

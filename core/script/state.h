@@ -35,9 +35,13 @@ struct state_host {
 	int (*lane_call)(void *host, const char *name, const char *payload, size_t len,
 		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
 	void *host;
-	struct attempts *attempts;
-	struct metrics *metrics;
-	/* NULL: nothing is counted */ /* failed sign-ins; NULL where nobody signs in */
+	/* Asks the control thread about generations (core/generations.h); `done` comes back on
+	 * `loop`. NULL where nobody may. */
+	int (*control_call)(void *control, uv_loop_t *loop, const char *payload, size_t len,
+		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
+	void *control;
+	struct attempts *attempts; /* failed sign-ins; NULL where nobody signs in */
+	struct metrics *metrics;   /* NULL: nothing is counted */
 };
 
 /* How long Lua may run (milliseconds; 0: for ever) and by how much one task may let its state grow
