@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "builder.h"
 #include "data_folder.h"
+#include "generation_command.h"
 #include "server.h"
 #include "text/hash.h"
 #include "text/json_in.h"
@@ -525,6 +526,16 @@ static int restore(struct request *request)
 	return rc == 0 ? DONE : failed(&err);
 }
 
+static int generation(struct request *request)
+{
+	struct err err;
+
+	if (read_settings(request, &err) != 0)
+		return failed(&err);
+	return generation_command(
+		&request->settings, request->words, request->word_count, request->json);
+}
+
 static int version(struct request *request)
 {
 	(void)request;
@@ -557,6 +568,13 @@ static const struct command commands[] = {
 		NULL},
 	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
 		"make an access token for programs; it is shown once", "cd", 2, 2, token, NULL},
+	{"generation", "[list | build | activate HASH] [--config FILE] [--data DIR] [--json]",
+		"list what has served, build from the files, return to an earlier one", "cdj", 0, 2,
+		generation,
+		"build and activate are done by the server that serves the data folder, and come\n"
+		"back when every thread of it has switched; the status is 1 when it was refused.\n"
+		"Of HASH the first six letters will do. * marks the one that serves. A start\n"
+		"builds from the files, whatever served before.\n"},
 	{"backup", "FILE [--config FILE] [--data DIR]",
 		"copy the whole database into a new file, also while a server runs", "cd", 1, 1,
 		backup,
@@ -579,7 +597,7 @@ static int usage(const struct command *command, FILE *to)
 	} else {
 		fprintf(to, "usage: tidemill COMMAND …\n\n");
 		for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-			fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+			fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
 		fprintf(to, "\ntidemill COMMAND --help says more.\n");
 	}
 	return to == stdout ? DONE : USAGE;

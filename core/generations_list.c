@@ -1,5 +1,6 @@
 #include "generations_list.h"
 
+#include "text/date.h"
 #include "tidemill.h"
 
 #include <ctype.h>
@@ -196,7 +197,10 @@ static json_t *shown(const struct generations_list *list, const json_t *entry, b
 	json_t *copy = json_deep_copy(entry);
 	bool kept = is_kept(list, text_of(entry, "hash")) &&
 		    json_is_true(json_object_get(entry, "sources"));
+	char when[DATE_INSTANT_LEN];
 
+	if (date_format_instant(when, json_integer_value(json_object_get(entry, "at"))))
+		json_object_set_new(copy, "at", json_string(when));
 	json_object_del(copy, "sources");
 	json_object_set_new(copy, "kept", json_boolean(kept));
 	json_object_set_new(copy, "current", json_boolean(current));

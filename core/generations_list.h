@@ -41,7 +41,7 @@ const json_t *generations_list_find(
 char *generations_list_text(const struct generations_list *list);
 
 /* One entry, and all of them, the newest first, for people: {"data": […], "serves", "safe"}, each
- * with `current` and `kept` besides. */
+ * with `current` and `kept` besides, and the time as RFC 3339 has it. */
 json_t *generations_entry_shown(
 	const struct generations_list *list, const json_t *entry, const char *serves);
 json_t *generations_list_shown(const struct generations_list *list, const char *serves, bool safe);

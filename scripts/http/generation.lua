@@ -2,7 +2,6 @@
 -- one. For administrators. The control thread keeps the list and does the work (core/generations.h); a request waits for it on
 -- its worker, in the generation in which it began.
 
-local clock = require "core.clock"
 local context = require "context"
 local i18n = require "i18n"
 local json = require "core.json"
@@ -36,7 +35,6 @@ local function administrator()
 end
 
 local function shown(entry)
-  entry.at = clock.format(entry.at)
   for _, name in ipairs { "hash", "by", "text", "file", "line" } do
     entry[name] = entry[name] == nil and json.null or entry[name]
   end
