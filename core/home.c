@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "replacement.h"
 #include "script/watchdog.h"
+#include "steps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,7 @@ static void task_over(void *data, const struct task_result *result)
 {
 	struct write *write = data;
 	enum store_verdict verdict = STORE_KEEP;
+	struct err err;
 
 	write->rc = result->rc;
 	write->breach = result->breach;
@@ -171,6 +173,9 @@ static void task_over(void *data, const struct task_result *result)
 			verdict = STORE_UNDO;
 	} else {
 		copy_text(write, result->text);
+		if (write->rc == 0 && write->kind == WRITE_SWITCH &&
+			step_reached("schema", &err) != 0)
+			fail(write, err.code, err.text);
 		if (write->rc != 0)
 			verdict = STORE_UNDO;
 	}

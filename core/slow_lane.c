@@ -24,6 +24,7 @@ struct slow_thread {
 	struct watch_place *place;
 	struct state *state;    /* NULL: none is needed, or one is being made */
 	struct generation *gen; /* the state's, or of the one that is being made */
+	struct control_calls *generations;
 	bool making;
 	struct slow_read *running;
 	int64_t began_ns;
@@ -39,6 +40,7 @@ struct slow_lane {
 	unsigned count;
 	struct generation *gen;
 	struct budgets budgets;
+	struct control_calls *generations;
 	bool stops;
 	int thread_count;
 	struct slow_thread threads[];
@@ -92,6 +94,8 @@ static void state_made(void *data, struct state *state)
 	state_attach(state, &(struct state_host){.loop = &thread->loop,
 				    .store = thread->lane->options.store,
 				    .conn = thread->conn,
+				    .control_call = control_calls_call,
+				    .control = thread->generations,
 				    .attempts = thread->lane->options.attempts,
 				    .metrics = thread->lane->options.metrics});
 	go_on(thread);
@@ -111,6 +115,7 @@ static bool has_state(struct slow_thread *thread)
 	drop_state(thread);
 	thread->gen = generation_take(lane->gen);
 	thread->making = true;
+	thread->generations = lane->generations;
 	thread->quick_ms = budgets.quick_ms;
 	budgets.read_ms = budgets.slow_ms;
 	replacement_start(&thread->loop, thread->gen, &budgets, state_made, thread);
@@ -256,7 +261,8 @@ static void wake_all(struct slow_lane *lane)
 		uv_async_send(&lane->threads[i].wake);
 }
 
-void slow_lane_switch(struct slow_lane *lane, struct generation *gen, const struct budgets *budgets)
+void slow_lane_switch(struct slow_lane *lane, struct generation *gen, const struct budgets *budgets,
+	struct control_calls *generations)
 {
 	struct generation *before;
 
@@ -264,6 +270,7 @@ void slow_lane_switch(struct slow_lane *lane, struct generation *gen, const stru
 	before = lane->gen;
 	lane->gen = generation_take(gen);
 	lane->budgets = *budgets;
+	lane->generations = generations;
 	uv_mutex_unlock(&lane->lock);
 	if (before != NULL)
 		generation_drop(before);

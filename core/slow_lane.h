@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/metrics.h"
+#include "control_calls.h"
 #include "sched/queue.h"
 #include "script/pace.h"
 #include "script/state.h"
@@ -44,9 +45,9 @@ struct slow_lane_options {
 int slow_lane_start(
 	struct slow_lane **lane, const struct slow_lane_options *options, struct err *err);
 
-/* Reads that begin from now on run with `gen`. Any thread. */
-void slow_lane_switch(
-	struct slow_lane *lane, struct generation *gen, const struct budgets *budgets);
+/* Reads that begin from now on run with `gen`, and may ask `generations` (or NULL). Any thread. */
+void slow_lane_switch(struct slow_lane *lane, struct generation *gen, const struct budgets *budgets,
+	struct control_calls *generations);
 
 /* Hands `read` over; TM_EBUSY when too many wait: it stays the caller's. Any thread. */
 int slow_lane_push(struct slow_lane *lane, struct slow_read *read);

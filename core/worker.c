@@ -18,6 +18,8 @@ struct mail {
 	struct queue_item item; /* must be first */
 	enum mail_kind kind;
 	struct state *state;
+	void (*adopted)(void *data);
+	void *data;
 	unsigned grace_ms;
 };
 
@@ -385,6 +387,8 @@ static void adopt(struct worker *worker, struct state *state)
 	state_attach(state, &(struct state_host){.loop = &worker->loop,
 				    .store = worker->options.store,
 				    .conn = worker->conn,
+				    .control_call = control_calls_call,
+				    .control = worker->options.generations,
 				    .attempts = worker->options.attempts,
 				    .metrics = worker->options.metrics,
 				    .pace = worker->options.pace});
@@ -400,10 +404,12 @@ static void on_mail(struct queue *queue, void *consumer)
 	struct mail *mail;
 
 	while ((mail = (struct mail *)queue_pop(queue)) != NULL) {
-		if (mail->kind == MAIL_SWITCH)
+		if (mail->kind == MAIL_SWITCH) {
 			adopt(worker, mail->state);
-		else
+			mail->adopted(mail->data);
+		} else {
 			http_server_stop(worker->server, mail->grace_ms, server_stopped, worker);
+		}
 		free(mail);
 	}
 }
@@ -495,9 +501,12 @@ static int post(struct worker *worker, struct mail letter)
 	return rc;
 }
 
-int worker_switch(struct worker *worker, struct state *state)
+int worker_switch(
+	struct worker *worker, struct state *state, void (*adopted)(void *data), void *data)
 {
-	return post(worker, (struct mail){.kind = MAIL_SWITCH, .state = state});
+	return post(worker,
+		(struct mail){
+			.kind = MAIL_SWITCH, .state = state, .adopted = adopted, .data = data});
 }
 
 void worker_stop(struct worker *worker, unsigned grace_ms)

@@ -5,6 +5,7 @@
  * come back to its inboxes. */
 #pragma once
 
+#include "control_calls.h"
 #include "home.h"
 #include "script/state.h"
 #include "slow_lane.h"
@@ -23,6 +24,7 @@ struct worker_options {
 	struct pace *pace;
 	struct attempts *attempts;
 	struct metrics *metrics;
+	struct control_calls *generations;
 	struct state *state;      /* the first one; the worker's from then on */
 	const atomic_bool *ready; /* what /readyz tells */
 	bool log_requests;
@@ -32,9 +34,10 @@ struct worker_options {
 int worker_start(struct worker **worker, const struct worker_options *options, struct err *err);
 int worker_port(const struct worker *worker);
 
-/* Serves with `state` from the next request on. Any thread. TM_EBUSY: the worker has stopped, the
- * state stays the caller's. */
-int worker_switch(struct worker *worker, struct state *state);
+/* Serves with `state` from the next request on, and calls `adopted` on its thread when it does. Any
+ * thread. TM_EBUSY: the worker has stopped, the state stays the caller's. */
+int worker_switch(
+	struct worker *worker, struct state *state, void (*adopted)(void *data), void *data);
 
 /* Begins a graceful stop; worker_join waits for its end. */
 void worker_stop(struct worker *worker, unsigned grace_ms);

@@ -147,7 +147,7 @@ end
 
 local function handle(req, ctx)
   local route, arguments = enter(req, ctx)
-  if route.reads then
+  if route.reads or route.here then
     return route.run(req, arguments)
   end
   return { lane = true, prepared = prepare(req, route) }

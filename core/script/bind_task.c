@@ -1,4 +1,5 @@
-/* core.task: what the running task is, and the way from a command into the lane. */
+/* core.task: what the running task is, and the ways from a command into the lane and from a worker
+ * to the control thread. */
 #include "script/fuse.h"
 #include "script/pace.h"
 #include "script/task.h"
@@ -114,9 +115,31 @@ static int lane(lua_State *L)
 	return task_await(L, task, after_lane);
 }
 
+/* control(payload) → the answer of the control thread. In what a worker answers itself only: in the
+ * lane it could wait for a switch that waits for the lane. */
+static int control(lua_State *L)
+{
+	struct task *task = task_may_wait(L, "core.task.control");
+	struct state_host *host = &task->state->host;
+	size_t len;
+	const char *payload = luaL_checklstring(L, 1, &len);
+	int rc;
+
+	if (task->kind != TASK_HANDLE || host->control_call == NULL)
+		return luaL_error(L, "core.task.control can be used on a worker only");
+	task_unit_leave(task);
+	buf_clear(&task->bytes);
+	task_expect(task);
+	rc = host->control_call(host->control, host->loop, payload, len, lane_done, task);
+	if (rc != 0)
+		return raise_failure(L, "busy", rc, err_name(rc));
+	return task_await(L, task, after_lane);
+}
+
 int bind_task(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
+		{"control", control},
 		{"current", current},
 		{"enter", enter},
 		{"kind", kind},

@@ -36,6 +36,11 @@ struct state_host {
 	int (*lane_call)(void *host, const char *name, const char *payload, size_t len,
 		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
 	void *host;
+	/* Asks the control thread about generations (core/generations.h); `done` comes back on
+	 * `loop`. NULL where nobody may. */
+	int (*control_call)(void *control, uv_loop_t *loop, const char *payload, size_t len,
+		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
+	void *control;
 	struct attempts *attempts; /* failed sign-ins; NULL where nobody signs in */
 	struct metrics *metrics;   /* NULL: nothing is counted */
 	/* Where reads must give way to others, which routes are known for it: those end at once.

@@ -63,7 +63,7 @@ static void serve_slow(const char *handle, const struct budgets *budgets)
 {
 	struct generation *gen = generation_of(handle);
 
-	slow_lane_switch(side.lane, gen, budgets);
+	slow_lane_switch(side.lane, gen, budgets, NULL);
 	generation_drop(gen);
 }
 
