@@ -134,6 +134,8 @@ int message_handler(lua_State *L);
 
 int bind_attempts(lua_State *L);
 int bind_store(lua_State *L);
+/* Adds object, objects and found to the table of core.store at the top. */
+void bind_lists(lua_State *L);
 int bind_task(lua_State *L);
 int bind_generation(lua_State *L);
 int bind_sandbox(lua_State *L);
