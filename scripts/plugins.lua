@@ -40,6 +40,9 @@ local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
     tonumber = tonumber, tostring = tostring, type = type, xpcall = sandbox.xpcall,
+    getmetatable = sandbox.getmetatable, setmetatable = sandbox.setmetatable,
+    rawequal = rawequal, rawget = rawget, rawlen = rawlen, rawset = sandbox.rawset,
+    coroutine = read_only("coroutine", sandbox.coroutine),
   }
   for _, library in ipairs { "string", "table", "math", "utf8" } do
     local functions = {}

@@ -32,6 +32,7 @@ struct state {
 	struct generation *gen;
 	struct state_host host;
 	bool attached, retired, spoilt;
+	unsigned metatables; /* how many of plugins have been copied: see metatables.c */
 	struct budgets budgets;
 	struct run *run; /* the one that runs now, or NULL */
 	struct memory memory;
@@ -96,8 +97,9 @@ void task_free(struct task *task);
 /* The task that runs, or NULL while the state is being loaded. */
 struct task *task_current(lua_State *L);
 
-/* The task that runs. Raises, naming `who`, when there is none, or where it could not wait: inside
- * an inner coroutine, or below a C function that cannot be left (sort, gsub, a metamethod). */
+/* The task that runs. Raises, naming `who`, when there is none, or where it could not wait: below a
+ * C function that cannot be left (sort, require, a metamethod called by one), or in a coroutine
+ * that is none of coroutines.c. */
 struct task *task_may_wait(lua_State *L, const char *who);
 
 /* Before a call whose completion calls task_wake. One call at a time. */
