@@ -179,34 +179,42 @@ static int raw_set(lua_State *L)
 
 enum { DEEPEST = 64, LOOK_EACH = 4096 };
 
-static void check_plain(lua_State *L, int index, int depth, unsigned *steps)
+static const char *find_fault(lua_State *L, int index, int depth, unsigned *steps)
 {
+	const char *fault = NULL;
+
 	if (depth > DEEPEST)
-		luaL_error(L, "a table for mill is nested too deep, or in a circle");
+		return "a table is nested too deep, or in a circle";
 	if (metatable_is_plugins(L, index))
-		luaL_error(L, "mill takes plain tables: this one has a metatable");
+		return "mill takes plain tables: this one has a metatable";
 	luaL_checkstack(L, 4, "nested too deep");
-	for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+	for (lua_pushnil(L); fault == NULL && lua_next(L, index) != 0; lua_pop(L, 1)) {
 		if (++*steps % LOOK_EACH == 0)
 			run_check(L);
 		if (lua_type(L, -2) == LUA_TTABLE)
-			check_plain(L, lua_gettop(L) - 1, depth + 1, steps);
-		if (lua_type(L, -1) == LUA_TTABLE)
-			check_plain(L, lua_gettop(L), depth + 1, steps);
+			fault = find_fault(L, lua_gettop(L) - 1, depth + 1, steps);
+		if (fault == NULL && lua_type(L, -1) == LUA_TTABLE)
+			fault = find_fault(L, lua_gettop(L), depth + 1, steps);
 	}
+	return fault;
 }
 
-/* plain(…): raises when a table among these, or in them, has a plugin's metatable. */
+/* plain(…) -> why not, when a table among these, or in them, has a plugin's metatable. */
 static int plain(lua_State *L)
 {
+	const char *fault = NULL;
 	unsigned steps = 0;
+	int count = lua_gettop(L);
 
 	if (state_of(L)->metatables == 0)
 		return 0;
-	for (int i = lua_gettop(L); i > 0; i--)
+	for (int i = 1; i <= count && fault == NULL; i++)
 		if (lua_type(L, i) == LUA_TTABLE)
-			check_plain(L, i, 0, &steps);
-	return 0;
+			fault = find_fault(L, i, 0, &steps);
+	if (fault == NULL)
+		return 0;
+	lua_pushstring(L, fault);
+	return 1;
 }
 
 void add_metatables(lua_State *L)
