@@ -187,7 +187,7 @@ function rest.act(entity, name)
     end
     local result = actions.get(entity, name).run(record, body)
     rules.settle()
-    if result == nil or (type(result) == "table" and result.id == record.id) then
+    if result == nil or (type(result) == "table" and rawget(result, "id") == record.id) then
       return answer_record(entity, inner, 200, question)
     end
     return answer(200, { data = result })
