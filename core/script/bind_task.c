@@ -34,9 +34,9 @@ static int kind(lua_State *L)
 	return 1;
 }
 
-/* enter(route, number): the running task answers for it; the number is that of core.metrics.route.
- * Returns the seconds for which the route is shut, or nil. The text must live as long as the state.
- */
+/* enter(route, number, plugin): the running task answers for it; the number is that of
+ * core.metrics.route, the plugin the one whose action it is, or nil. Returns the seconds for which
+ * the route is shut, or nil. The texts must live as long as the state. */
 static int enter(lua_State *L)
 {
 	struct task *task = task_current(L);
@@ -46,6 +46,7 @@ static int enter(lua_State *L)
 	if (task != NULL) {
 		task->route = route;
 		task->route_number = (unsigned)luaL_checkinteger(L, 2);
+		task->plugin = lua_tostring(L, 3);
 	}
 	if (shut == 0)
 		return 0;

@@ -4,6 +4,7 @@
 #include "script/fuse.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -347,13 +348,16 @@ static void set_failed(struct task *task, int rc)
 		task->result.text = (struct http_text){task->text.data, task->text.len};
 }
 
-/* What the log tells of a broken run. Its state has had its day. */
+/* What the log tells of a broken run. Its state has had its day. Where the framework was at work,
+ * it was so for the plugin whose action it is. */
 static void describe_breach(struct task *task)
 {
 	struct run *run = &task->run;
 
 	task->state->spoilt = true;
 	buf_clear(&task->text);
+	if (run->plugin[0] == '\0' && task->plugin != NULL)
+		snprintf(run->plugin, sizeof run->plugin, "%s", task->plugin);
 	if (task->route != NULL)
 		fuse_count(task->route);
 	buf_printf(&task->text, "%s%s %s: %s", run->plugin[0] != '\0' ? "the plugin " : "it",
@@ -508,7 +512,7 @@ static struct task *task_prepare(
 	task->kind = kind;
 	task->request = NULL;
 	task->name = NULL;
-	task->route = NULL;
+	task->route = task->plugin = NULL;
 	task->payload = (struct http_text){0};
 	task->on_text = NULL;
 	task->unit = NULL;

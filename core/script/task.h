@@ -62,6 +62,7 @@ struct task {
 	const struct http_request *request;
 	const char *name;
 	const char *route;        /* which the framework found; a text of the state */
+	const char *plugin;       /* whose action it is, or NULL; likewise */
 	struct http_text payload; /* prepared, payload or arguments; data may be NULL */
 	void (*on_text)(void *data, const char *text, size_t len);
 	task_done done;

@@ -1,5 +1,5 @@
 -- A problem with a fault for every number.
--- answer: too long or too much memory, perhaps in code of nobody
+-- answer: too long or too much memory
 local problem = mill.problem { message = { en = "no", zh = "不行" } }
 problem.errors = setmetatable({}, {
   __index = function()
