@@ -358,6 +358,8 @@ static void describe_breach(struct task *task)
 	buf_clear(&task->text);
 	if (run->plugin[0] == '\0' && task->plugin != NULL)
 		snprintf(run->plugin, sizeof run->plugin, "%s", task->plugin);
+	if (task->state->host.metrics != NULL)
+		metrics_break(task->state->host.metrics, run->plugin, run->broken == BREACH_MEMORY);
 	if (task->route != NULL)
 		fuse_count(task->route);
 	buf_printf(&task->text, "%s%s %s: %s", run->plugin[0] != '\0' ? "the plugin " : "it",

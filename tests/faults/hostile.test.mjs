@@ -161,3 +161,13 @@ test('a route that breaks three states in a minute is shut for a minute; others 
   assert.ok(Number(shut.headers.get('retry-after')) > 30, shut.headers.get('retry-after'));
   assert.equal((await admin.post(`/api/v1/victim/${victim}/rep_nothing`)).status, 200);
 });
+
+test('what was broken, and which route is shut, is told in the metrics', async () => {
+  const { text } = await server.nobody.get('/metrics');
+  const count = (of) => Number(text.match(new RegExp(`^tidemill_budget_breaks_total\\{plugin="hostile",of="${of}"\\} (\\d+)$`, 'm'))?.[1]);
+
+  assert.ok(count('time') > 3);
+  if (!process.env.VARIANT) assert.ok(count('memory') > 0);
+  assert.match(text, /^tidemill_route_shut\{route="POST \/api\/v1\/victim\/\{id\}\/loop_goto"\} 1$/m);
+  assert.doesNotMatch(text, /^tidemill_route_shut.*rep_nothing/m);
+});
