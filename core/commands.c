@@ -346,7 +346,16 @@ struct checked {
 	int rc;
 };
 
-static void print_routes(void *data, const struct task_result *result)
+/* What plugins ask for is told with each check, before they serve. */
+static void print_permissions(const json_t *facts)
+{
+	const json_t *text, *list = json_object_get(facts, "permissions");
+	size_t i;
+
+	json_array_foreach(list, i, text) fprintf(stderr, "%s\n", json_string_value(text));
+}
+
+static void print_facts(void *data, const struct task_result *result)
 {
 	struct checked *checked = data;
 	struct json_fault fault;
@@ -359,13 +368,35 @@ static void print_routes(void *data, const struct task_result *result)
 	if (facts == NULL)
 		fprintf(stderr, "tidemill: %s\n",
 			result->rc != 0 ? result->text.data : "the routes cannot be read");
+	print_permissions(facts);
+	if (!checked->request->routes)
+		goto out;
 	if (checked->request->json && routes != NULL)
 		json_dumpf(routes, stdout, JSON_INDENT(1));
 	else
 		json_array_foreach(routes, i, route)
 			printf("%-6s %s\n", json_string_value(json_object_get(route, "method")),
 				json_string_value(json_object_get(route, "pattern")));
+out:
 	json_decref(facts);
+}
+
+/* Asks the state that was made for what there is in it. */
+static void describe(struct checked *checked, struct state *state)
+{
+	struct buf arguments = BUF_EMPTY;
+	uv_loop_t loop;
+
+	buf_putc(&arguments, '{');
+	put(&arguments, "language", checked->request->language);
+	buf_puts(&arguments, "}");
+	uv_loop_init(&loop);
+	state_attach(state, &(struct state_host){.loop = &loop});
+	state_command(state, "describe", buf_text(&arguments), arguments.len, ignore_text,
+		print_facts, checked);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	buf_free(&arguments);
 }
 
 static int check(struct request *request)
@@ -373,7 +404,6 @@ static int check(struct request *request)
 	struct checked checked = {.request = request};
 	struct generation *gen = NULL;
 	struct state *state;
-	uv_loop_t loop;
 	struct err err;
 
 	if (read_settings(request, &err) != 0 || hash_start() != 0 ||
@@ -385,13 +415,7 @@ static int check(struct request *request)
 	}
 	fprintf(stderr, "good: generation %.12s, %u files\n", generation_hash(gen),
 		generation_file_count(gen));
-	if (request->routes) {
-		uv_loop_init(&loop);
-		state_attach(state, &(struct state_host){.loop = &loop});
-		state_command(state, "describe", "{}", 2, ignore_text, print_routes, &checked);
-		uv_run(&loop, UV_RUN_DEFAULT);
-		uv_loop_close(&loop);
-	}
+	describe(&checked, state);
 	state_retire(state);
 	generation_drop(gen);
 	return checked.rc;

@@ -101,6 +101,14 @@ return {
   ["start.serves"]           = { en = "Tidemill serves", zh = "Tidemill 服务地址：" },
   ["start.first_link"]       = { en = "Nobody has a password yet. The first administrator signs in here, once, within 24 hours:", zh = "尚无人设置密码。首位管理员请在 24 小时内通过此一次性链接登录：" },
 
+  -- what plugins ask for
+  ["permission.elevate"]     = { en = "its actions may act as others than the caller", zh = "其操作可以调用者以外的身份执行" },
+  ["permission.files"]       = { en = "reads and writes files", zh = "读写文件" },
+  ["permission.mail"]        = { en = "sends mail", zh = "发送邮件" },
+  ["permission.net"]         = { en = "reaches {hosts}", zh = "访问 {hosts}" },
+  ["permission.sql"]         = { en = "asks the database in SQL", zh = "用 SQL 查询数据库" },
+  ["permission.asks"]        = { en = "{path}: the plugin {name} asks for permissions", zh = "{path}：插件 {name} 申请以下权限" },
+
   -- the import's report
   ["import.summary"]         = { en = "{mapping}: {rows} rows; records {created} created, {changed} changed, {unchanged} unchanged; {refused} rows refused", zh = "{mapping}：共 {rows} 行；新建 {created} 条，更改 {changed} 条，未变 {unchanged} 条；拒绝 {refused} 行" },
   ["import.refused"]         = { en = "refused: {reason}", zh = "拒绝：{reason}" },

@@ -9,9 +9,10 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { METRICS_ROUTES = 512 };
+enum { METRICS_ROUTES = 512, METRICS_PLUGINS = 64 };
 
 struct metrics;
 
@@ -52,6 +53,10 @@ void metrics_request(struct metrics *metrics, unsigned route, enum metrics_lane 
 
 /* A commit of so many units, and how long it took with its sync. */
 void metrics_commit(struct metrics *metrics, unsigned units, int64_t nanoseconds);
+
+/* A task took more memory, or time, than it may. `plugin` may be empty: nobody's in particular.
+ * What comes after METRICS_PLUGINS of them is shown as "other". */
+void metrics_break(struct metrics *metrics, const char *plugin, bool memory);
 
 void metrics_count(struct metrics *metrics, enum metrics_counter counter);
 void metrics_gauge_add(struct metrics *metrics, enum metrics_gauge gauge, int64_t change);

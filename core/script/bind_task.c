@@ -48,10 +48,10 @@ static void may_give_way(lua_State *L, struct task *task)
 	run_check_here(L);
 }
 
-/* enter(route, number, reads): the running task answers for it; the number is that of
- * core.metrics.route. Returns the seconds for which the route is shut, or nil. The text must live
- * as long as the state. A read may be told to give way from now on, and is at once when its route
- * is known to be slow. */
+/* enter(route, number, reads, plugin): the running task answers for it; the number is that of
+ * core.metrics.route, the plugin the one whose action it is, or nil. Returns the seconds for which
+ * the route is shut, or nil. The texts must live as long as the state. A read may be told to give
+ * way from now on, and is at once when its route is known to be slow. */
 static int enter(lua_State *L)
 {
 	struct task *task = task_current(L);
@@ -61,6 +61,7 @@ static int enter(lua_State *L)
 	if (task != NULL) {
 		task->route = route;
 		task->route_number = (unsigned)luaL_checkinteger(L, 2);
+		task->plugin = lua_tostring(L, 4);
 	}
 	if (shut != 0) {
 		lua_pushinteger(L, shut);

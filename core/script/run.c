@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "script/task.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,15 @@ void run_break(struct run *run, enum breach breach)
 	else
 		lua_sethook(run->L, on_hook,
 			LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+/* A signal that comes here finds the one or the other, so the flag is asked afterwards. */
+void run_moves(struct run *run, lua_State *L)
+{
+	run->L = L;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (run->broken != BREACH_NONE)
+		run_break(run, run->broken);
 }
 
 /* The name in "@plugins/NAME/…" or "@config/clients/NAME/…". */
@@ -279,5 +289,6 @@ void run_clear(struct run *run)
 	run->calls = 0;
 	run->quick_ns = 0;
 	run->can_give_way = false;
+	run->fixed = false;
 	forget(run);
 }

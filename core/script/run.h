@@ -34,6 +34,7 @@ struct run {
 	int64_t quick_ns; /* of the time after which it gives way, if it can; 0: never */
 	bool can_give_way;
 	int calls;       /* how many pcalls it is inside of */
+	bool fixed;      /* a resume further out cannot be left, so nothing can wait */
 	int64_t grown;   /* by how many bytes it has let the state grow so far */
 	char plugin[64]; /* which plugin ran when it broke; empty: none */
 	struct buf told; /* and where, for the log */
@@ -68,6 +69,9 @@ void run_clear(struct run *run);
 /* Breaks the run. Also from a signal handler on its thread. */
 void run_break(struct run *run, enum breach breach);
 
+/* From now on it is this coroutine that runs. */
+void run_moves(struct run *run, lua_State *L);
+
 /* An error has been caught, with Lua's `status`: it may be that there was no memory. */
 void run_failed(struct run *run, const struct state *state, int status);
 
@@ -87,6 +91,16 @@ void run_prepare(lua_State *L);
 int safe_pcall(lua_State *L);
 int safe_xpcall(lua_State *L);
 int safe_xpcall_for_plugins(lua_State *L);
+
+/* coroutines.c: pushes the table `coroutine` of plugins; and waits in a binding, or passes a wait
+ * on from an inner coroutine: yields, and goes on with `then`. */
+void push_coroutines(lua_State *L);
+int wait_pass(lua_State *L, lua_KContext context, lua_KFunction then);
+
+/* metatables.c: adds setmetatable, getmetatable and rawset of plugins, and `plain`, to the table at
+ * the top; and whether the value at `index` has a metatable that a plugin has given it. */
+void add_metatables(lua_State *L);
+bool metatable_is_plugins(lua_State *L, int index);
 
 /* bounded_string.c, bounded_table.c: put functions that cannot burn for ever in the place of those
  * of the standard libraries, which are open. */

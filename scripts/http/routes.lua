@@ -1,7 +1,8 @@
 -- scripts/http/routes.lua: every route of the HTTP API, as a list that can be read and tested.
 --
 -- A route: method, pattern ("/api/v1/lead/{id}"), `reads` (runs on a worker and changes nothing), `open` (needs no
--- session), `here` (changes nothing in the store, and runs on the worker like a read), `prepare(body, req)` on a worker, `run(req, args, prepared)` → an answer.
+-- session), `here` (changes nothing in the store, and runs on the worker like a read), `prepare(body, req)` on a worker,
+-- `plugin` whose action it is, `run(req, args, prepared)` → an answer.
 
 local registry = require "entities.registry"
 local actions = require "actions"
