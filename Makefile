@@ -89,10 +89,11 @@ lint: ## check layout, the borders between the rooms, and Lua
 	@tests/support/deps lint
 	@tests/lint/run
 
-bench: ## measure creates and gets beside plain C references
+bench: ## measure creates and gets beside plain C references, and idle connections
 	@tests/support/deps build bench
 	@$(MAKE) --no-print-directory $(B)/tidemill benches
 	@node tests/bench/run.mjs
+	@node tests/bench/idle.mjs
 
 million: build/million ## a data folder with a million leads, for `make bench`: made once and kept
 

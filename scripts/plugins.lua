@@ -3,6 +3,7 @@
 local api = require "api"
 local generation = require "core.generation"
 local maps = require "maps"
+local permissions = require "permissions"
 local sandbox = require "core.sandbox"
 local settings = require "settings"
 
@@ -13,8 +14,6 @@ local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua
 local manifest_keys = {
   name = true, version = true, api = true, title = true, needs = true, settings = true, permissions = true,
 }
--- What a plugin may ask for beyond the rest: acting as somebody else than the caller.
-local known_permissions = { elevate = true }
 
 -- What only the manifest of a client pack may say.
 local pack_keys = { demo_logins = true, seed = true, welcome = true }
@@ -40,6 +39,9 @@ local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
     tonumber = tonumber, tostring = tostring, type = type, xpcall = sandbox.xpcall,
+    getmetatable = sandbox.getmetatable, setmetatable = sandbox.setmetatable,
+    rawequal = rawequal, rawget = rawget, rawlen = rawlen, rawset = sandbox.rawset,
+    coroutine = read_only("coroutine", sandbox.coroutine),
   }
   for _, library in ipairs { "string", "table", "math", "utf8" } do
     local functions = {}
@@ -91,23 +93,6 @@ local function check_keys(manifest, path, is_pack)
   end
 end
 
-local function check_permissions(manifest, path)
-  if type(manifest.permissions or {}) ~= "table" then
-    error(path .. ": permissions is a list, such as { \"elevate\" }", 0)
-  end
-  for _, permission in ipairs(manifest.permissions or {}) do
-    if not known_permissions[permission] then
-      local names = {}
-      for name in pairs(known_permissions) do
-        names[#names + 1] = name
-      end
-      table.sort(names)
-      error(("%s: there is no permission %s; there are: %s"):format(path, tostring(permission), table.concat(names, ", ")), 0)
-    end
-    manifest.elevates = manifest.elevates or permission == "elevate"
-  end
-end
-
 local function read_manifest(path, folder, is_pack)
   local manifest = run_file(path, environment {})
   if type(manifest) ~= "table" then
@@ -122,7 +107,7 @@ local function read_manifest(path, folder, is_pack)
   elseif type(manifest.version) ~= "string" or not manifest.version:find("^%d+%.%d+%.%d+$") then
     error(("%s: version must be such as \"1.2.0\", not %s"):format(path, tostring(manifest.version)), 0)
   end
-  check_permissions(manifest, path)
+  manifest.granted = permissions.read(manifest, path)
   manifest.folder, manifest.path = folder, path
   return manifest
 end

@@ -188,10 +188,29 @@ test('tests that nobody has are no success', async () => {
 test('a permission that there is none of is refused, and so is an entity that mill.db could not name', async () => {
   await tells([
     ['a permission', { 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "fly" }') },
-      'plugins/probe/plugin.lua: there is no permission fly; there are: elevate'],
+      'plugins/probe/plugin.lua: there is no permission fly; there are: elevate, files, mail, net, sql'],
     ['an entity', { 'entities.lua': entity('').replace('"probe"', '"as"') }, 'as: this name is reserved'],
   ]);
   assert.match(await check({ 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "elevate" }') }), /^good/);
+});
+
+test('what a plugin asks for is told with each check, in the language of whoever installs it', async () => {
+  const asks = { 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "elevate", net = { "erp.example.com" } }') };
+  const before = process.env.LC_ALL;
+
+  assert.match(await check(asks), new RegExp('^good: .*\nplugins/probe/plugin.lua: the plugin probe asks for permissions\n'
+    + '  elevate: its actions may act as others than the caller\n  net: reaches erp.example.com$'));
+  process.env.LC_ALL = 'zh_CN.UTF-8';
+  const chinese = await check(asks).finally(() => { process.env.LC_ALL = before; });
+  assert.match(chinese, /\nplugins\/probe\/plugin.lua：插件 probe 申请以下权限\n {2}elevate: .*\n {2}net: 访问 erp.example.com$/);
+  assert.doesNotMatch(await check({}), /permission/);
+});
+
+test('declarations are plain tables', async () => {
+  await tells([
+    ['a metatable', { 'entities.lua': entity('').replace('fields = {', 'unique = setmetatable({}, {}), fields = {') },
+      'plugins/probe/entities.lua:1: mill takes plain tables: this one has a metatable'],
+  ]);
 });
 
 test('an outcome that is not what the table says it is, is told with row and cell', async () => {
