@@ -136,7 +136,8 @@ static inline void assert_refused(const char *words)
 /* main.lua of `body`, which may set handle, write, bulk and command. */
 static inline struct state *new_state(const char *body, uv_loop_t *loop, struct store_conn *conn)
 {
-	struct state_host host = {loop, here.store, conn, here.lane_call, &here, NULL, NULL, NULL, NULL};
+	struct state_host host = {
+		loop, here.store, conn, here.lane_call, &here, NULL, NULL, NULL, NULL};
 	struct state *state;
 	struct err err = {0};
 	char text[4096];
