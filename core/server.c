@@ -8,6 +8,7 @@
 #include "descriptors.h"
 #include "generations.h"
 #include "keeper.h"
+#include "net/http_clients.h"
 #include "script/watchdog.h"
 #include "text/hash.h"
 #include "text/json_in.h"
@@ -24,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20 };
+enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20, ATTEMPTS_KEYS = 4096 };
 
 /* A server goes from one to the next, and from the first to the third when its start fails. What is
  * stopping waits for the workers, for commands and for a switch; what is ending, for its handles.
@@ -41,8 +42,11 @@ struct server {
 	struct home *home;
 	struct attempts *attempts;
 	struct http_bodies bodies;
+	struct http_clients *clients;
 	struct metrics *metrics;
 	struct keeper *keeper;
+	struct slow_lane *slow; /* only where it listens */
+	struct pace pace;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -175,6 +179,9 @@ static void generation_serves(void *data, struct states *states)
 		state_retire(server->state);
 	server->state = states->control;
 	states->control = NULL;
+	if (server->slow != NULL)
+		slow_lane_switch(server->slow, states->gen, &server->options.settings->budgets,
+			generations_calls(server->generations));
 	for (int i = 0; i < server->workers_running; i++)
 		hand_over(server, server->workers[i], &states->workers[i]);
 	if (first && server->phase == STARTING) {
@@ -297,6 +304,7 @@ static void listen_for_requests(struct server *server)
 
 	server->bodies.most = BODIES_MOST;
 	limits.bodies = &server->bodies;
+	limits.clients = server->clients;
 	if (rc == 0)
 		rc = http_port_check(server->host, server->port, &err);
 	if (rc != 0) {
@@ -310,6 +318,8 @@ static void listen_for_requests(struct server *server)
 			.limits = &limits,
 			.store = server->store,
 			.home = server->home,
+			.slow = server->slow,
+			.pace = &server->pace,
 			.attempts = server->attempts,
 			.metrics = server->metrics,
 			.generations = generations_calls(server->generations),
@@ -399,6 +409,7 @@ static void finish(struct server *server)
 	for (int i = 0; i < server->workers_running; i++)
 		worker_join(server->workers[i]);
 	server->workers_running = 0;
+	slow_lane_stop(server->slow);
 	home_stop(server->home);
 	server->home = NULL;
 	keeper_stop(server->keeper);
@@ -434,6 +445,39 @@ static int watch_sources(struct server *server, struct err *err)
 			    names[i]) >= PATH_MAX)
 			return err_set(err, TM_EINVAL, "the path of the settings is too long");
 	return watch_start(&server->watch, &server->loop, roots, on_saved, server, err);
+}
+
+/* One thread for two cores: what is slow may take half of the machine from nobody else. */
+static int start_slow_lane(struct server *server, struct err *err)
+{
+	return slow_lane_start(&server->slow,
+		&(struct slow_lane_options){.threads = (server->worker_count + 1) / 2,
+			.store = server->store,
+			.attempts = server->attempts,
+			.metrics = server->metrics,
+			.pace = &server->pace},
+		err);
+}
+
+/* On the keeper's thread. */
+static void log_is_long(void *data)
+{
+	struct server *server = data;
+
+	if (server->slow != NULL)
+		slow_lane_give_way(server->slow);
+}
+
+static int know_clients(struct server *server, const struct settings *settings, struct err *err)
+{
+	struct http_clients_rules rules = {
+		.trusted = (const char *const *)settings->trusted_proxies,
+		.connections = (unsigned)settings->client_connections,
+		.requests = (unsigned)settings->client_requests,
+		.loopback = settings->limit_loopback,
+	};
+
+	return http_clients_new(&server->clients, &rules, err);
 }
 
 static int open_generations(struct server *server, struct err *err)
@@ -473,11 +517,20 @@ static int open_all(struct server *server, struct err *err)
 		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
 	if (rc == 0 && (server->metrics = metrics_new()) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
-	if (rc == 0 && (server->attempts = attempts_new()) == NULL)
+	if (rc == 0 && (server->attempts = attempts_new(ATTEMPTS_KEYS)) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
+	if (rc == 0 && server->options.listens)
+		rc = start_slow_lane(server, err);
 	if (rc == 0)
-		rc = keeper_start(&server->keeper, server->store, server->metrics,
-			(int64_t)settings->wal_limit << 20, err);
+		rc = know_clients(server, settings, err);
+	if (rc == 0)
+		rc = keeper_start(&server->keeper,
+			&(struct keeper_options){.store = server->store,
+				.metrics = server->metrics,
+				.limit = (int64_t)settings->wal_limit << 20,
+				.over = log_is_long,
+				.data = server},
+			err);
 	if (rc == 0)
 		rc = home_start(
 			&server->home, server->store, server->metrics, server->options.record, err);
@@ -519,8 +572,10 @@ static void release(struct server *server)
 		store_conn_close(server->conn);
 	if (server->store != NULL)
 		store_close(server->store);
+	slow_lane_free(server->slow);
 	generations_free(server->generations);
 	attempts_free(server->attempts);
+	http_clients_free(server->clients);
 	metrics_free(server->metrics);
 	data_folder_close(&server->folder);
 	queue_destroy(&server->inbox);

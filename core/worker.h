@@ -1,12 +1,14 @@
 /* core/worker.h: a thread that listens, parses, routes, and runs reads to the end right there.
  *
  * It has its own loop, listener (SO_REUSEPORT), reading connection and Lua state. What changes data
- * it prepares and sends to the home, whose outcome comes back to its inbox. */
+ * it prepares and sends to the home, and a read that takes long to the slow lane; their outcomes
+ * come back to its inboxes. */
 #pragma once
 
 #include "control_calls.h"
 #include "home.h"
 #include "script/state.h"
+#include "slow_lane.h"
 
 #include <stdatomic.h>
 
@@ -18,6 +20,8 @@ struct worker_options {
 	const struct http_limits *limits; /* read at the start */
 	struct store *store;
 	struct home *home;
+	struct slow_lane *slow;
+	struct pace *pace;
 	struct attempts *attempts;
 	struct metrics *metrics;
 	struct control_calls *generations;

@@ -110,7 +110,7 @@ local function enter(req, ctx, given_actor)
   local shut
   if route then
     route.number = route.number or metrics.route(route.key)
-    shut = task.enter(route.key, route.number)
+    shut = task.enter(route.key, route.number, route.reads)
   end
   if not (route and route.open) then
     ctx.actor = given_actor or find_actor(req, changes, is_api)

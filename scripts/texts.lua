@@ -86,6 +86,7 @@ return {
   ["query.twice"]            = { en = "{name} stands twice", zh = "{name} 重复出现" },
   ["query.encoding"]         = { en = "the percent-encoding is broken, or the text is not UTF-8", zh = "百分号编码有误，或文本不是 UTF-8" },
   ["query.sort"]             = { en = "cannot sort by {name}; possible are {known}", zh = "不能按 {name} 排序；可用：{known}" },
+  ["query.unserved"]         = { en = "more than {max} records cannot be sorted by {name}; filter by a reference, or sort by {known}", zh = "超过 {max} 条记录时不能按 {name} 排序；请按引用字段筛选，或改按以下字段排序：{known}" },
   ["query.limit"]            = { en = "a whole number from 1 to 200 is needed", zh = "需要 1 到 200 的整数" },
   ["query.cursor"]           = { en = "this cursor does not belong to this list; start again without it", zh = "游标不属于此列表，请去掉后重新查询" },
   ["query.field"]            = { en = "there is no field {name}; possible are {known}", zh = "没有字段 {name}；可用：{known}" },

@@ -1,6 +1,7 @@
 /* core.task: what the running task is, and the ways from a command into the lane and from a worker
  * to the control thread. */
 #include "script/fuse.h"
+#include "script/pace.h"
 #include "script/task.h"
 
 /* A table of the framework's own, the same for the whole task; nil while loading. */
@@ -35,9 +36,22 @@ static int kind(lua_State *L)
 	return 1;
 }
 
-/* enter(route, number): the running task answers for it; the number is that of core.metrics.route.
- * Returns the seconds for which the route is shut, or nil. The text must live as long as the state.
- */
+static void may_give_way(lua_State *L, struct task *task)
+{
+	const struct pace *pace = task->state->host.pace;
+
+	task->run.can_give_way = true;
+	if (pace == NULL || !pace_is_slow(pace, task->route_number))
+		return;
+	task->sent_on = true;
+	run_break(&task->run, BREACH_GIVE_WAY);
+	run_check_here(L);
+}
+
+/* enter(route, number, reads): the running task answers for it; the number is that of
+ * core.metrics.route. Returns the seconds for which the route is shut, or nil. The text must live
+ * as long as the state. A read may be told to give way from now on, and is at once when its route
+ * is known to be slow. */
 static int enter(lua_State *L)
 {
 	struct task *task = task_current(L);
@@ -48,10 +62,13 @@ static int enter(lua_State *L)
 		task->route = route;
 		task->route_number = (unsigned)luaL_checkinteger(L, 2);
 	}
-	if (shut == 0)
-		return 0;
-	lua_pushinteger(L, shut);
-	return 1;
+	if (shut != 0) {
+		lua_pushinteger(L, shut);
+		return 1;
+	}
+	if (task != NULL && lua_toboolean(L, 3))
+		may_give_way(L, task);
+	return 0;
 }
 
 static void lane_done(void *data, int rc, const char *answer, size_t len)
