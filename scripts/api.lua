@@ -12,6 +12,7 @@ local id = require "core.id"
 local imports = require "imports"
 local json = require "core.json"
 local log = require "core.log"
+local misspelt = require "misspelt"
 local money = require "money"
 local pages = require "pages"
 local permissions = require "permissions"
@@ -275,7 +276,8 @@ local function database(plugin, after, who)
       if name == "as" then
         return as
       end
-      local entity = registry.get(name) or error(("mill.db: there is no entity %s"):format(tostring(name)), 2)
+      local entity = registry.get(name) or error(("mill.db: there is no entity %s%s"):format(
+        tostring(name), misspelt.hint(name, registry.by_name)), 2)
       local handle = {}
       for method, run in pairs(methods) do
         local function run_and_look(...)
@@ -296,7 +298,7 @@ local function frozen(what, table_)
     __index = function(_, key)
       local value = table_[key]
       if value == nil then
-        error(("there is no %s.%s"):format(what, tostring(key)), 2)
+        error(("there is no %s.%s%s"):format(what, tostring(key), misspelt.hint(key, table_, what .. ".")), 2)
       end
       return value
     end,
@@ -408,8 +410,10 @@ function api.for_plugin(plugin, source)
   mill.action = declaration("action", function(name, spec, where)
     actions.declare(name, spec, plugin, where)
   end)
-  mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
-  mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)
+  mill.page = declaration("page", function(path, spec, where) pages.declare(path, spec, plugin, where) end)
+  mill.mapping = declaration("mapping", function(name, spec, where)
+    imports.declare(name, spec, plugin, where)
+  end)
 
   return frozen("mill", mill)
 end

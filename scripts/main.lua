@@ -31,7 +31,7 @@ registry.finish()
 decisions.finish()
 rules.finish()
 actions.finish()
-policies.finish(actions.exists)
+policies.finish(actions.exists, actions.names)
 routes.finish()
 api.close()
 

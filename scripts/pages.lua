@@ -2,6 +2,7 @@
 
 local generation = require "core.generation"
 local hash = require "core.hash"
+local misspelt = require "misspelt"
 
 local pages = { by_path = {}, paths = {} }
 
@@ -13,15 +14,20 @@ local types = {
 -- No inline script or style, nothing from elsewhere, no framing (CSP Level 3).
 local policy = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
+local page_keys = { file = true }
+
 --- Declares a page: `mill.page "/" { file = "static/index.html" }`, a file in the plugin's folder.
-function pages.declare(path, spec, plugin)
+---@param where string file and line of the declaration
+function pages.declare(path, spec, plugin, where)
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" or path:find("^/api/") then
     error(("mill.page %q: the path must begin with / and not with /api/"):format(tostring(path)), 0)
   elseif pages.by_path[path] then
     error(("mill.page %s is declared twice: by %s and by %s"):format(path, pages.by_path[path].plugin, plugin.name), 0)
   end
+  misspelt.check_keys("mill.page " .. tostring(path), spec, page_keys, where)
   local file = plugin.folder .. "/" .. tostring(spec.file)
-  local body = generation.text(file) or error(("mill.page %s: there is no file %s"):format(path, file), 0)
+  local body = generation.text(file) or error(("mill.page %s: there is no file %s%s"):format(
+    path, file, misspelt.hint(file, generation.files(plugin.folder .. "/"))), 0)
   local kind = types[file:match("%.(%w+)$") or ""] or error(("mill.page %s: what kind of file is %s? known are html, css, js, svg, png, ico, webmanifest"):format(path, file), 0)
   pages.by_path[path] = {
     plugin = plugin.name, body = body,
