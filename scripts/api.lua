@@ -252,6 +252,22 @@ local function user_of(who)
     places.caller() or "?"), 0)
 end
 
+-- The table as plugins see it: what is not there is an error, and nothing can be set.
+local function frozen(what, table_)
+  setmetatable(table_, {
+    __index = function(_, key)
+      error(("there is no %s.%s%s"):format(what, tostring(key), misspelt.hint(key, table_, what .. ".")), 2)
+    end,
+  })
+  return setmetatable({}, {
+    __index = table_,
+    __newindex = function()
+      error(what .. " cannot be changed", 2)
+    end,
+    __metatable = false,
+  })
+end
+
 --- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies, or as whom
 --- `who` names.
 --- `after(entity, record)` has a look at what a method returns.
@@ -267,45 +283,35 @@ local function database(plugin, after, who)
     while_running("db")
     return database(plugin, after, user_of(user))
   end
+  local function make_handle(name, entity)
+    local handle = {}
+    for method, run in pairs(methods) do
+      local function run_and_look(...)
+        return after(entity, method, run(entity, ...))
+      end
+      handle[method] = function(_, ...)
+        check_plain("mill.db", ...)
+        return call(run_and_look, ...)
+      end
+    end
+    return frozen("mill.db." .. name, handle)
+  end
+  local handles = { as = as }
   return setmetatable({}, {
     __metatable = false,
     __newindex = function()
       error("mill.db cannot be changed", 2)
     end,
     __index = function(_, name)
-      if name == "as" then
-        return as
-      end
-      local entity = registry.get(name) or error(("mill.db: there is no entity %s%s"):format(
-        tostring(name), misspelt.hint(name, registry.by_name)), 2)
-      local handle = {}
-      for method, run in pairs(methods) do
-        local function run_and_look(...)
-          return after(entity, method, run(entity, ...))
-        end
-        handle[method] = function(_, ...)
-          check_plain("mill.db", ...)
-          return call(run_and_look, ...)
-        end
+      local handle = handles[name]
+      if not handle then
+        local entity = registry.get(name) or error(("mill.db: there is no entity %s%s"):format(
+          tostring(name), misspelt.hint(name, registry.by_name)), 2)
+        handle = make_handle(name, entity)
+        handles[name] = handle
       end
       return handle
     end,
-  })
-end
-
-local function frozen(what, table_)
-  return setmetatable({}, {
-    __index = function(_, key)
-      local value = table_[key]
-      if value == nil then
-        error(("there is no %s.%s%s"):format(what, tostring(key), misspelt.hint(key, table_, what .. ".")), 2)
-      end
-      return value
-    end,
-    __newindex = function()
-      error(what .. " cannot be changed", 2)
-    end,
-    __metatable = false,
   })
 end
 

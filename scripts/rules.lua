@@ -40,7 +40,7 @@ function rules.declare(name, spec, plugin, where)
     error(("rule %s needs title in both languages"):format(name), 0)
   end
   local rule = { name = name, title = spec.title, run = spec.run, plugin = plugin, where = where,
-    invariant = spec.invariant, events = {}, uses = {} }
+    invariant = spec.invariant, events = {}, uses = {}, cause = { kind = "rule", id = name, version = plugin.version } }
   for _, decision in ipairs(type(spec.uses) == "table" and spec.uses or { spec.uses }) do
     rule.uses[tostring(decision)] = true
   end
@@ -90,29 +90,43 @@ function rules.finish()
       end
       check_uses(rule)
       local index = rule.invariant and rules.invariants or rules.reactions
-      local key = event.entity .. "." .. event.kind
-      index[key] = index[key] or {}
-      table.insert(index[key], rule)
+      index[event.entity] = index[event.entity] or {}
+      local own = index[event.entity]
+      own[event.kind] = own[event.kind] or {}
+      table.insert(own[event.kind], rule)
     end
   end
 end
+
+local none = {}
+local created, changed, archived = { "created" }, { "changed" }, { "archived" }
+local created_and_archived = { "created", "archived" }
 
 -- A record made and then changed in one unit was, on balance, created; one that came back to what it was did not change.
 local function net_kinds(change)
   local kinds = change.kinds
   if kinds.created then
-    return kinds.archived and { "created", "archived" } or { "created" }
+    return kinds.archived and created_and_archived or created
   elseif kinds.archived then
-    return { "archived" }
+    return archived
   end
-  return records.equal(change.entity, change.before, change.after) and {} or { "changed" }
+  return records.equal(change.entity, change.before, change.after) and none or changed
+end
+
+-- The rules of an index for an entity and a kind of change.
+local function rules_for(index, entity, kind)
+  local own = index[entity.name]
+  return own and own[kind] or none
 end
 
 -- Each run gets the record for itself: what it does to the table, the next does not see.
 local function run_as_system(rule, change)
-  local cause = { kind = "rule", id = rule.name, version = rule.plugin.version }
-  local before = change.before and records.copy(change.before)
-  return pcall(context.as, context.system, cause, rule.run, records.copy(change.after), before)
+  local ctx = context.current()
+  local actor, cause = ctx.actor, ctx.cause
+  ctx.actor, ctx.cause = context.system, rule.cause
+  local ok, fault = pcall(rule.run, records.copy(change.after), change.before and records.copy(change.before))
+  ctx.actor, ctx.cause = actor, cause
+  return ok, fault
 end
 
 -- What an invariant tells the caller is what its author wrote. Whatever else it met while it ran as the system is for the
@@ -132,7 +146,7 @@ local function hold_invariants()
     if change.unchecked then
       change.unchecked = false
       for _, kind in ipairs(net_kinds(change)) do
-        for _, rule in ipairs(rules.invariants[change.entity.name .. "." .. kind] or {}) do
+        for _, rule in ipairs(rules_for(rules.invariants, change.entity, kind)) do
           local ok, fault = run_as_system(rule, change)
           if not ok then
             refuse(rule, fault)
@@ -157,7 +171,7 @@ local function react(rule, change)
   context.current().decided = nil
   store.mark()
   local ok, fault = run_as_system(rule, change)
-  if ok then
+  if ok and net.mark() > mark then
     ok, fault = pcall(hold_invariants)
   end
   if ok then
@@ -173,7 +187,7 @@ end
 local function react_to(change)
   local ran = false
   for _, kind in ipairs(net_kinds(change)) do
-    for _, rule in ipairs(rules.reactions[change.entity.name .. "." .. kind] or {}) do
+    for _, rule in ipairs(rules_for(rules.reactions, change.entity, kind)) do
       if not change.done[rule.name] then
         change.done[rule.name] = true
         react(rule, change)
