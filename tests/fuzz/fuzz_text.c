@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "text/base64.h"
 #include "text/date.h"
 #include "text/decimal.h"
 #include "text/hash.h"
@@ -97,7 +98,7 @@ static void check_seal(const char *text, size_t len, unsigned at)
 {
 	static const unsigned char key[SEAL_KEY] = "thirty-two bytes that are secret";
 	char *sealed = malloc(seal_len(len) + 1);
-	unsigned char *plain = malloc(seal_bytes_max(seal_len(len)) + len);
+	unsigned char *plain = malloc(base64_bytes_max(seal_len(len)) + len);
 	size_t plain_len;
 
 	must(sealed != NULL && plain != NULL);
@@ -113,15 +114,15 @@ static void check_seal(const char *text, size_t len, unsigned at)
 	free(sealed);
 }
 
-static void check_base64(const char *text, size_t len)
+static void check_base64(enum base64 kind, const char *text, size_t len)
 {
-	char *bytes = malloc(seal_bytes_max(len)), *again = malloc(len + 1);
+	char *bytes = malloc(base64_bytes_max(len)), *again = malloc(len + 1);
 	size_t bytes_len;
 
 	must(bytes != NULL && again != NULL);
-	if (seal_from_base64(bytes, &bytes_len, text, len) == 0) {
-		must(seal_base64_len(bytes_len) == len);
-		seal_to_base64(again, bytes, bytes_len);
+	if (base64_read(kind, bytes, &bytes_len, text, len) == 0) {
+		must(base64_len(kind, bytes_len) == len);
+		base64_write(kind, again, bytes, bytes_len);
 		must(memcmp(again, text, len) == 0);
 	}
 	free(bytes);
@@ -151,6 +152,6 @@ void fuzz_one(const uint8_t *data, size_t size)
 		check_seal(text, size - 1, data[0] / 6);
 		break;
 	default:
-		check_base64(text, size - 1);
+		check_base64(data[0] & 64 ? BASE64 : BASE64_URL, text, size - 1);
 	}
 }
