@@ -44,7 +44,8 @@ int seal_open(void *plain, size_t *plain_len, const char *text, size_t len, cons
 
 	if (bytes == NULL)
 		return TM_ENOMEM;
-	if (base64_read(BASE64_URL, bytes, &bytes_len, text, len) == 0 && bytes_len >= NONCE + TAG &&
+	if (base64_read(BASE64_URL, bytes, &bytes_len, text, len) == 0 &&
+		bytes_len >= NONCE + TAG &&
 		crypto_aead_xchacha20poly1305_ietf_decrypt(plain, &opened_len, NULL, bytes + NONCE,
 			bytes_len - NONCE, ad, ad_len, bytes, key) == 0) {
 		*plain_len = (size_t)opened_len;
