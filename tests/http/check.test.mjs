@@ -251,7 +251,7 @@ test('a name that is misspelt is told with its line and with what may have been 
 
   await tells([
     in_manifest('permisions = {}', 'a manifest has no property permisions; did you mean permissions?'),
-    in_manifest('permissions = { "elevat" }', 'there is no permission elevat; there are: elevate; did you mean elevate?'),
+    in_manifest('permissions = { "elevat" }', 'there is no permission elevat; there are: elevate, files, mail, net, sql; did you mean elevate?'),
     in_manifest('settings = { days = { type = "interger", default = 1, label = { en = "x", zh = "x" } } }',
       'the setting days: there is no type interger; there are boolean, currency, duration, integer, text; did you mean integer?'),
     field('{ "size", "integr",', 'probe.size: there is no field type integr; did you mean integer?'),
