@@ -106,7 +106,8 @@ lint: ## check layout, the borders between the rooms, and Lua
 bench: ## measure creates and gets beside plain C references, and idle connections
 	@tests/support/deps build bench
 	@$(MAKE) --no-print-directory $(B)/tidemill benches
-	@node tests/bench/run.mjs
+	@$(if $(or $(if $(BENCH),,all),$(filter list summary,$(BENCH))),$(MAKE) --no-print-directory million)
+	@node tests/bench/run.mjs $(BENCH)
 	@node tests/bench/idle.mjs
 
 million: build/million ## a data folder with a million leads, for `make bench`: made once and kept
