@@ -274,12 +274,17 @@ void http_answer(struct http_exchange *exchange, const struct http_answer *answe
 {
 	struct http_server *server = exchange->server;
 	struct http_problem problem;
+	struct http_coded coded;
 
 	if (!http_answer_take(exchange, answer->status))
 		return;
-	if (!http_answer_is_sound(exchange, answer))
+	if (http_answer_is_sound(exchange, answer))
+		answer = http_coding_choose(exchange, answer, &coded);
+	else
 		answer = http_problem_make(&problem, exchange, http_unsound, answer->close);
 	http_answer_send(exchange, answer);
 	if (server->out.room > OUT_KEPT)
 		buf_free(&server->out);
+	if (server->packed.room > OUT_KEPT)
+		buf_free(&server->packed);
 }

@@ -147,6 +147,8 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (server->stopped != NULL)
 		server->stopped(server->stopped_data);
 	buf_free(&server->out);
+	buf_free(&server->packed);
+	gzip_free(server->gzip);
 	free(server);
 }
 

@@ -25,6 +25,7 @@ static const luaL_Reg modules[] = {
 	{"core.csv", bind_csv},
 	{"core.decimal", bind_decimal},
 	{"core.generation", bind_generation},
+	{"core.gzip", bind_gzip},
 	{"core.hash", open_hash},
 	{"core.http", bind_http},
 	{"core.id", bind_id},

@@ -35,6 +35,7 @@ local libraries = {
   { "^xlsxwriter%.h$", "libxlsxwriter", { text = true } },
   { "^unicode/", "ICU", { text = true } },
   { "^sodium%.h$", "libsodium", { text = true } },
+  { "^zlib%.h$", "zlib", { text = true } },
 }
 
 local libc = {}
