@@ -85,12 +85,10 @@ static void put_number(struct buf *out, size_t number)
 void http_answer_head(struct buf *out, const struct http_exchange *exchange,
 	const struct http_answer *answer, enum http_framing framing)
 {
-	const char *words = http_status_str((enum http_status)answer->status);
-
 	buf_puts(out, "HTTP/1.1 ");
 	put_number(out, (size_t)answer->status);
 	buf_putc(out, ' ');
-	buf_puts(out, *words == '<' ? "" : words);
+	buf_puts(out, http_parse_words(answer->status));
 	buf_puts(out, "\r\nDate: ");
 	buf_puts(out, http_server_date(exchange->server));
 	buf_append(out, "\r\n", 2);

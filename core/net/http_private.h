@@ -11,10 +11,10 @@
 #include "net/http_clients.h"
 #include "net/http_coding.h"
 #include "net/http_head.h"
+#include "net/http_parse.h"
 #include "net/http_server.h"
 #include "text/gzip.h"
 
-#include <http_parser.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -68,7 +68,7 @@ struct http_exchange {
 	size_t held; /* of `bodies` */
 	struct http_chunks chunks;
 	uint64_t left; /* of a body with a Content-Length */
-	http_parser parser;
+	struct http_parse parse;
 	unsigned parsed; /* headers */
 	int retry_after; /* of a refusal: seconds, 0 is the usual */
 	bool is_head, is_old, chunked, persists;
