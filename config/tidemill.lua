@@ -36,7 +36,8 @@ return {
   client_requests = 6000,
   limit_loopback = false,
 
-  -- How many MiB of the database's write-ahead log are worth a warning in the server's log.
+  -- When the write-ahead log of the database has so many MiB, the log says so and long reads are
+  -- ended.
   wal_limit = 64,
 
   -- A line in the log for each request.

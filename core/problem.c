@@ -42,6 +42,8 @@ static const struct {
 	{PROBLEM_INTERRUPTED, "处理被中断，没有任何更改"},
 	{PROBLEM_DISK_FULL, "磁盘空间不足，没有任何更改"},
 	{PROBLEM_TOO_MANY, "等待处理的更改过多"},
+	{PROBLEM_TOO_MANY_READS, "等待处理的耗时查询过多"},
+	{PROBLEM_GAVE_WAY, "此查询耗时较长，而此时写入较多，请稍后重试"},
 	{"The head is malformed.", "请求头格式错误。"},
 	{"Too many connections are open from this address.", "此地址打开的连接过多。"},
 	{"Too many requests came from this address.", "此地址的请求过多。"},

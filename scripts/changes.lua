@@ -15,11 +15,9 @@ local changes = {}
 ---@param old table field → value before (only what changed)
 ---@param new table field → value after
 function changes.append(ctx, entity, inner, version, old, new)
-  store.append {
-    txn = context.txn(ctx), entity = entity.name, id = inner, version = version, at = ctx.at,
-    actor = ctx.actor.user, cause_kind = ctx.cause.kind, cause_id = ctx.cause.id, cause_version = ctx.cause.version,
-    generation = generation.hash, body = json.encode { old = old, new = new },
-  }
+  local cause = ctx.cause
+  store.append(context.txn(ctx), entity.name, inner, version, ctx.at, ctx.actor.user, cause.kind, cause.id, cause.version,
+    generation.hash, json.encode { old = old, new = new })
 end
 
 return changes

@@ -7,6 +7,7 @@ local generation = require "core.generation"
 local gzip = require "core.gzip"
 local hash = require "core.hash"
 local i18n = require "i18n"
+local misspelt = require "misspelt"
 local problem = require "problem"
 
 local pages = { by_path = {}, paths = {} }
@@ -49,15 +50,20 @@ local function packed_beside(path, file, body)
   return packed
 end
 
+local page_keys = { file = true, immutable = true }
+
 --- Declares a page: `mill.page "/" { file = "static/index.html" }`, a file in the plugin's folder.
-function pages.declare(path, spec, plugin)
+---@param where string file and line of the declaration
+function pages.declare(path, spec, plugin, where)
   if type(path) ~= "string" or path:sub(1, 1) ~= "/" or path:find("^/api/") then
     error(("mill.page %q: the path must begin with / and not with /api/"):format(tostring(path)), 0)
   elseif pages.by_path[path] then
     error(("mill.page %s is declared twice: by %s and by %s"):format(path, pages.by_path[path].plugin, plugin.name), 0)
   end
+  misspelt.check_keys("mill.page " .. tostring(path), spec, page_keys, where)
   local file = plugin.folder .. "/" .. tostring(spec.file)
-  local body = generation.text(file) or error(("mill.page %s: there is no file %s"):format(path, file), 0)
+  local body = generation.text(file) or error(("mill.page %s: there is no file %s%s"):format(
+    path, file, misspelt.hint(file, generation.files(plugin.folder .. "/"))), 0)
   local ending = file:match("%.(%w+)$") or ""
   local kind = types[ending] or error(("mill.page %s: what kind of file is %s? known are html, css, js, svg, png, ico, webmanifest"):format(path, file), 0)
   local packs = not packed_already[ending] and #body >= WORTH_PACKING

@@ -31,5 +31,8 @@ int bind_sandbox(lua_State *L)
 	};
 
 	luaL_newlib(L, functions);
+	add_metatables(L);
+	push_coroutines(L);
+	lua_setfield(L, -2, "coroutine");
 	return 1;
 }

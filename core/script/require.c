@@ -24,6 +24,7 @@ static const luaL_Reg modules[] = {
 	{"core.clock", bind_clock},
 	{"core.csv", bind_csv},
 	{"core.decimal", bind_decimal},
+	{"core.fields", bind_fields},
 	{"core.generation", bind_generation},
 	{"core.gzip", bind_gzip},
 	{"core.hash", open_hash},

@@ -62,7 +62,9 @@ static const struct {
 	const char *name;
 	size_t at;
 } budget_names[] = {
+	{"quick_ms", offsetof(struct budgets, quick_ms)},
 	{"read_ms", offsetof(struct budgets, read_ms)},
+	{"slow_ms", offsetof(struct budgets, slow_ms)},
 	{"write_ms", offsetof(struct budgets, write_ms)},
 	{"bulk_ms", offsetof(struct budgets, bulk_ms)},
 	{"command_ms", offsetof(struct budgets, command_ms)},
@@ -92,8 +94,8 @@ static int read_budgets(lua_State *L, const char *name, struct budgets *to, stru
 
 		if (budget == NULL)
 			rc = err_set(err, TM_EINVAL,
-				"there is no budget %s; there are read_ms, write_ms, bulk_ms, "
-				"command_ms, load_ms, task_mib",
+				"there is no budget %s; there are quick_ms, read_ms, slow_ms, "
+				"write_ms, bulk_ms, command_ms, load_ms, task_mib",
 				key);
 		else if (!lua_isinteger(L, -1) || value < 1 || value > 3600000)
 			rc = err_set(err, TM_EINVAL,

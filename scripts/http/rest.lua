@@ -172,7 +172,9 @@ end
 
 --- The route of a move or an action.
 function rest.act(entity, name)
-  return { method = "POST", action = name, run = function(req, arguments)
+  local action = actions.get(entity, name)
+  local plugin = action and action.plugin.name
+  return { method = "POST", action = name, plugin = plugin, run = function(req, arguments)
     local question = rest.question_of_one(req)
     local body = request.body(req, true)
     check_version(req, entity, arguments[1])
@@ -186,9 +188,9 @@ function rest.act(entity, name)
     if not policies.allows(entity, name, context.current().actor, whole) then
       records.forbidden()
     end
-    local result = actions.get(entity, name).run(record, body)
+    local result = action.run(record, body)
     rules.settle()
-    if result == nil or (type(result) == "table" and result.id == record.id) then
+    if result == nil or (type(result) == "table" and rawget(result, "id") == record.id) then
       return answer_record(entity, inner, 200, question)
     end
     return answer(200, { data = result })

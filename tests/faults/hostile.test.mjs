@@ -5,6 +5,8 @@
 //
 //   -- answer: too long                       500, the plugin took too long
 //   -- answer: too much memory                500, the plugin needed too much memory
+//   -- answer: too long or too much memory    either
+//   -- answer: too long or error: WORDS       either
 //   -- answer: error: WORDS                   500, an error of the code; WORDS stand in the log
 //   -- answer: value: JSON                    200, with that as `data`
 //
@@ -94,8 +96,12 @@ function neighbour() {
 
 const long = 'The plugin hostile took too long';
 const large = 'The plugin hostile needed too much memory';
+const both = 'too long or too much memory';
 
 function check(answer, { status, body, text }, logs) {
+  if (answer.startsWith('too long or error: ')) {
+    return check(body.title === long ? 'too long' : answer.slice('too long or '.length), { status, body, text }, logs);
+  }
   if (answer.startsWith('value: ')) {
     assert.equal(status, 200, text);
     assert.deepEqual(body.data, JSON.parse(answer.slice('value: '.length)));
@@ -109,9 +115,10 @@ function check(answer, { status, body, text }, logs) {
     return;
   }
   if (answer.startsWith('error: ')) return;
-  const titles = { 'too long': [long], 'too much memory': process.env.VARIANT ? [long, large] : [large], 'too long or too much memory': [long, large] }[answer];
+  const titles = { 'too long': [long], 'too much memory': process.env.VARIANT ? [long, large] : [large], [both]: [long, large] }[answer];
   assert.ok(titles.includes(body.title), text);
-  assert.match(logs, /actions\.lua:\d+/);
+  assert.match(logs, /hostile takes too long|hostile needs too much memory/);
+  assert.match(logs, /\.lua:\d+/);
 }
 
 for (const [i, snippet] of snippets.entries()) {
@@ -153,4 +160,14 @@ test('a route that breaks three states in a minute is shut for a minute; others 
   assert.equal(shut.status, 503);
   assert.ok(Number(shut.headers.get('retry-after')) > 30, shut.headers.get('retry-after'));
   assert.equal((await admin.post(`/api/v1/victim/${victim}/rep_nothing`)).status, 200);
+});
+
+test('what was broken, and which route is shut, is told in the metrics', async () => {
+  const { text } = await server.nobody.get('/metrics');
+  const count = (of) => Number(text.match(new RegExp(`^tidemill_budget_breaks_total\\{plugin="hostile",of="${of}"\\} (\\d+)$`, 'm'))?.[1]);
+
+  assert.ok(count('time') > 3);
+  if (!process.env.VARIANT) assert.ok(count('memory') > 0);
+  assert.match(text, /^tidemill_route_shut\{route="POST \/api\/v1\/victim\/\{id\}\/loop_goto"\} 1$/m);
+  assert.doesNotMatch(text, /^tidemill_route_shut.*rep_nothing/m);
 });
