@@ -15,7 +15,7 @@ B := build$(if $(VARIANT),/$(VARIANT))
 CC ?= gcc
 CFLAGS ?= -g
 WERROR ?= -Werror
-PACKAGES := libuv lua5.4 lua5.4-lpeg sqlite3 jansson libsodium icu-uc icu-i18n
+PACKAGES := libuv lua5.4 lua5.4-lpeg sqlite3 jansson libsodium icu-uc icu-i18n zlib
 
 # Asked when first needed, and once: reading this file needs no library and no pkg-config.
 PACKAGES_CFLAGS = $(eval PACKAGES_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGES_CFLAGS)

@@ -15,6 +15,7 @@
 int bind_clock(lua_State *L);
 int bind_csv(lua_State *L);
 int bind_decimal(lua_State *L);
+int bind_gzip(lua_State *L);
 int bind_fields(lua_State *L);
 int bind_hash(lua_State *L);
 int bind_http(lua_State *L);

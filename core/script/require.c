@@ -27,6 +27,7 @@ static const luaL_Reg modules[] = {
 	{"core.decimal", bind_decimal},
 	{"core.fields", bind_fields},
 	{"core.generation", bind_generation},
+	{"core.gzip", bind_gzip},
 	{"core.hash", open_hash},
 	{"core.http", bind_http},
 	{"core.id", bind_id},
