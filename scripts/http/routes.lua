@@ -40,15 +40,7 @@ local function add_entity(entity)
     one.pattern = base .. one.pattern
     add(one)
   end
-  local named = {}
-  for name in pairs(entity.lifecycle and entity.lifecycle.moves or {}) do
-    named[#named + 1] = name
-  end
-  for name in pairs(actions.by_entity[entity.name] or {}) do
-    named[#named + 1] = name
-  end
-  table.sort(named)
-  for _, name in ipairs(named) do
+  for _, name in ipairs(actions.names(entity)) do
     local route = rest.act(entity, name)
     route.pattern = base .. "/{id}/" .. name
     add(route)
