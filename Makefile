@@ -59,7 +59,7 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all run test torture variants lint bench deps install clean help asan tsan units benches
+.PHONY: all run test torture variants lint bench million deps install clean help asan tsan units benches
 
 all: $(B)/tidemill ## build/tidemill (the default)
 
@@ -89,10 +89,16 @@ lint: ## check layout, the borders between the rooms, and Lua
 	@tests/support/deps lint
 	@tests/lint/run
 
-bench: ## measure creates and gets beside plain C references
+bench: ## measure creates and gets beside plain C references, and idle connections
 	@tests/support/deps build bench
 	@$(MAKE) --no-print-directory $(B)/tidemill benches
 	@node tests/bench/run.mjs
+	@node tests/bench/idle.mjs
+
+million: build/million ## a data folder with a million leads, for `make bench`: made once and kept
+
+build/million: | $(B)/tidemill benches
+	@node tests/bench/million.mjs $@
 
 deps: ## install what building, testing, linting and measuring need
 	@tests/support/deps build test lint bench
@@ -159,7 +165,7 @@ $(UNITS): $(B)/tests/%: $(B)/obj/tests/core/%.o $(SUPPORT) $(ASIDE) $(B)/core.a
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS) -lcmocka
 
-$(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o
+$(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/core.a
 	@echo "  link $@"
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_MAX_LEN = 128, LANES = 2, CLASSES = 5, BOUNDS = 12, HASH_TEXT = 65 };
+enum { NAME_MAX_LEN = 128, LANES = 3, CLASSES = 5, BOUNDS = 12, HASH_TEXT = 65 };
 
 static const int64_t bounds_us[BOUNDS] = {
 	250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000};
@@ -166,7 +166,7 @@ void metrics_generation(struct metrics *metrics, const char *hash)
 
 /* Writing */
 
-static const char *const lane_names[LANES] = {"worker", "home"};
+static const char *const lane_names[LANES] = {"worker", "home", "slow"};
 
 static void put_head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -264,6 +264,8 @@ static void put_counters(struct buf *out, const struct metrics *metrics)
 			"Generations that came to serve."},
 		[METRICS_GENERATIONS_REFUSED] = {"tidemill_generations_refused_total",
 			"Generations that were refused."},
+		[METRICS_READS_INTERRUPTED] = {"tidemill_reads_interrupted_total",
+			"Reads that gave way on a worker and began again on the slow lane."},
 	};
 
 	for (int i = 0; i < METRICS_COUNTERS; i++) {
@@ -308,6 +310,8 @@ static void put_gauges(struct buf *out, const struct metrics *metrics)
 		[METRICS_CONNECTIONS] = {"tidemill_connections", "Open connections of clients."},
 		[METRICS_HOME_WAITING] = {"tidemill_home_waiting",
 			"Changes that wait for the home."},
+		[METRICS_SLOW_WAITING] = {"tidemill_slow_waiting",
+			"Reads that wait for the slow lane."},
 		[METRICS_LUA_BYTES] = {"tidemill_lua_bytes", "Memory of all Lua states."},
 		[METRICS_WAL_BYTES] = {"tidemill_wal_bytes", "Size of the write-ahead log."},
 	};

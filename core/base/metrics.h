@@ -16,7 +16,7 @@ enum { METRICS_ROUTES = 512, METRICS_PLUGINS = 64 };
 
 struct metrics;
 
-enum metrics_lane { METRICS_WORKER, METRICS_HOME };
+enum metrics_lane { METRICS_WORKER, METRICS_HOME, METRICS_SLOW };
 
 enum metrics_counter {
 	METRICS_UNITS_LOST,     /* with their group; each ran again, alone */
@@ -24,6 +24,7 @@ enum metrics_counter {
 	METRICS_OUTCOMES_UNKNOWN,
 	METRICS_GENERATIONS,
 	METRICS_GENERATIONS_REFUSED,
+	METRICS_READS_INTERRUPTED, /* on a worker; each began again on the slow lane */
 	METRICS_COUNTERS
 };
 
@@ -31,6 +32,7 @@ enum metrics_counter {
 enum metrics_gauge {
 	METRICS_CONNECTIONS,
 	METRICS_HOME_WAITING, /* changes that wait for the home */
+	METRICS_SLOW_WAITING, /* reads that wait for the slow lane */
 	METRICS_LUA_BYTES,    /* of all states together */
 	METRICS_WAL_BYTES,
 	METRICS_GAUGES

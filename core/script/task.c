@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "script/fuse.h"
+#include "script/pace.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct task *task_may_wait(lua_State *L, const char *who)
 			"such as the callback of table.sort, a metamethod called by one, or "
 			"require",
 			who);
+	run_check_here(L);
 	return task;
 }
 
@@ -348,8 +350,8 @@ static void set_failed(struct task *task, int rc)
 		task->result.text = (struct http_text){task->text.data, task->text.len};
 }
 
-/* What the log tells of a broken run. Its state has had its day. Where the framework was at work,
- * it was so for the plugin whose action it is. */
+/* What the log tells of a run over its budget. Its state has had its day. Where the framework was
+ * at work, it was so for the plugin whose action it is. */
 static void describe_breach(struct task *task)
 {
 	struct run *run = &task->run;
@@ -368,31 +370,61 @@ static void describe_breach(struct task *task)
 		run->told.len > 0 ? buf_text(&run->told) : "where is not known");
 }
 
-static void set_broken(struct task *task)
+static void set_over_budget(struct task *task)
 {
+	describe_breach(task);
 	set_failed(task, TM_EBUDGET);
 	task->result.breach.memory = task->run.broken == BREACH_MEMORY;
 	strcpy(task->result.breach.plugin, task->run.plugin);
 }
 
+static void set_lost(struct task *task)
+{
+	buf_puts(&task->text, task->lost.text);
+	set_failed(task, task->lost.code);
+}
+
+static void set_raised(struct task *task, int status)
+{
+	if (status == LUA_YIELD)
+		buf_puts(&task->text, "a task yielded that waits for nothing");
+	else
+		describe_error(task);
+	if (task->run.broken > BREACH_GIVE_WAY)
+		set_over_budget(task);
+	else
+		set_failed(task, TM_ESCRIPT);
+}
+
+/* For the next reads of the route. One that was sent on at once tells nothing new. */
+static void count_pace(const struct task *task, bool gave_way)
+{
+	struct pace *pace = task->state->host.pace;
+
+	if (pace == NULL || !task->run.can_give_way || task->sent_on)
+		return;
+	pace_count(pace, task->route_number, task->run.broken == BREACH_GIVE_WAY);
+	if (gave_way && task->state->host.metrics != NULL)
+		metrics_count(task->state->host.metrics, METRICS_READS_INTERRUPTED);
+}
+
 static void task_end(struct task *task, int status)
 {
 	struct store_unit *unit = task->unit;
+	bool failed = status != LUA_OK;
+	bool lost = task->lost.code != 0 && (task->unit_lent || failed);
+	/* What should give way but came to its end before it was asked has its answer. */
+	bool gave_way = failed && task->run.broken == BREACH_GIVE_WAY;
 
-	if (task->run.broken == BREACH_NONE && status == LUA_YIELD)
-		buf_puts(&task->text, "a task yielded that waits for nothing");
-	else if (task->run.broken == BREACH_NONE && status != LUA_OK)
-		describe_error(task);
-	if (task->run.broken != BREACH_NONE) {
-		describe_breach(task);
-		set_broken(task);
-	} else if (task->lost.code != 0 && (task->unit_lent || status != LUA_OK)) {
-		buf_clear(&task->text);
-		buf_puts(&task->text, task->lost.text);
-		set_failed(task, task->lost.code);
-	} else if (status != LUA_OK) {
-		set_failed(task, TM_ESCRIPT);
-	}
+	if (task->run.broken > BREACH_GIVE_WAY)
+		set_over_budget(task);
+	else if (gave_way)
+		set_failed(task, TM_EGIVEWAY);
+	else if (lost)
+		set_lost(task);
+	else if (failed)
+		set_raised(task, status);
+	count_pace(task, gave_way);
 	task->unit = NULL;
 	if (unit == NULL || task->unit_lent)
 		deliver(task);
@@ -519,11 +551,14 @@ static struct task *task_prepare(
 	task->on_text = NULL;
 	task->unit = NULL;
 	task->route_number = 0;
+	task->sent_on = false;
 	task->done = done;
 	task->data = data;
 	run_clear(&task->run);
 	task->run.L = task->L;
 	task->run.left_ns = budget_of(task);
+	if (kind == TASK_HANDLE && state->host.pace != NULL)
+		task->run.quick_ns = (int64_t)state->budgets.quick_ms * 1000000;
 	return task;
 }
 

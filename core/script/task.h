@@ -55,6 +55,7 @@ struct task {
 	enum task_kind kind;
 	bool has_context;
 	unsigned route_number; /* in the metrics */
+	bool sent_on;          /* to the slow lane, before it began */
 	struct run run;
 
 	/* What it was started with; not copied, so read before the first wait (but the request,
@@ -136,6 +137,8 @@ int message_handler(lua_State *L);
 
 int bind_attempts(lua_State *L);
 int bind_store(lua_State *L);
+/* Adds object, objects and found to the table of core.store at the top. */
+void bind_lists(lua_State *L);
 int bind_task(lua_State *L);
 int bind_generation(lua_State *L);
 int bind_sandbox(lua_State *L);

@@ -3,10 +3,11 @@
 -- A grant says: this role may do these actions on the records that its policy lets through, and sees these fields.
 -- Nothing is allowed that no grant allows. Grants add up.
 --
--- A policy is never a function that is called for each row. For one actor it compiles to *branches*, each an
--- equality on one column (with one of many values when there are too many) (or no condition at all), disjoint, so that a list is the merge of ordered index scans:
+-- A policy is never a function that is called for each row. For one actor it compiles to *branches*: one for each column
+-- that policies look at, equal to one of some values (or one without a condition). With what each excepts they are
+-- disjoint, for sums; a list is the merge of ordered index scans, one for each value (scripts/sql/list.lua):
 --
---   { column = "unit", values = { 7 } }, { column = "owner", values = { 3 }, except = { { column = "unit", values = { 7 } } } }
+--   { column = "unit", values = { 7, 8 } }, { column = "owner", values = { 3 }, except = { { column = "unit", values = { 7, 8 } } } }
 
 local id = require "core.id"
 local places = require "places"
@@ -23,9 +24,6 @@ local operators = {
   unit_above = { field = "unit", to = "unit", values = function(actor, role) return actor:above_of(role) end },
   partner = { field = "unit", to = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
 }
-
--- So many values of one column are a branch each, an ordered scan; more are one branch together.
-local BRANCHES_OF_A_COLUMN = 50
 
 local common_actions = { read = true, create = true, update = true, archive = true, decisions = true }
 
@@ -226,15 +224,9 @@ function policies.branches(entity, action, actor, fields)
   end
   local branches, except = {}, {}
   for _, set in ipairs(columns) do
-    local before = table.move(except, 1, #except, 1, {})
-    if #set.values > BRANCHES_OF_A_COLUMN then
-      branches[#branches + 1] = { column = set.column, values = set.values, except = before }
-    else
-      for _, value in ipairs(set.values) do
-        branches[#branches + 1] = { column = set.column, values = { value }, except = before }
-      end
-    end
     if #set.values > 0 then
+      local before = table.move(except, 1, #except, 1, {})
+      branches[#branches + 1] = { column = set.column, values = set.values, except = before }
       except[#except + 1] = { column = set.column, values = set.values }
     end
   end

@@ -356,6 +356,31 @@ function registry.finish()
   end
 end
 
+local function find_ordered(entity)
+  local ordered = { id = "within" }
+  for _, field in ipairs(entity.fields) do
+    ordered[field.name] = field.type == "reference" and "all" or nil
+  end
+  for how, lists in pairs { all = entity.unique, within = entity.index } do
+    for _, names in ipairs(lists) do
+      local column = entity.by_name[names[1]].sort_column
+      ordered[column] = ordered[column] == "within" and "within" or how
+    end
+  end
+  return ordered
+end
+
+--- Whether an index has the records in the order of a column: see indexes in scripts/entities/schema.lua.
+---@param entity table
+---@param column string
+---@param within boolean|nil in that order within each branch of a policy too
+---@return boolean
+function registry.orders(entity, column, within)
+  entity.ordered = entity.ordered or find_ordered(entity)
+  local how = entity.ordered[column]
+  return how == "within" or (how == "all" and not within)
+end
+
 --- The entity of that name, or nil.
 function registry.get(name)
   return registry.by_name[name]

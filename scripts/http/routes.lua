@@ -1,12 +1,13 @@
 -- scripts/http/routes.lua: every route of the HTTP API, as a list that can be read and tested.
 --
 -- A route: method, pattern ("/api/v1/lead/{id}"), `reads` (runs on a worker and changes nothing), `open` (needs no
--- session), `prepare(body, req)` on a worker, `plugin` whose
--- action it is, `run(req, args, prepared)` → an answer.
+-- session), `here` (changes nothing in the store, and runs on the worker like a read), `prepare(body, req)` on a
+-- worker, `plugin` whose action it is, `run(req, args, prepared)` → an answer.
 
 local registry = require "entities.registry"
 local actions = require "actions"
 local pages = require "pages"
+local generation_routes = require "http.generation"
 local rest = require "http.rest"
 local metrics_routes = require "http.metrics"
 local session_routes = require "http.session"
@@ -56,7 +57,7 @@ end
 
 --- Builds the routes when all is declared.
 function routes.finish()
-  for _, list in ipairs { session_routes, metrics_routes } do
+  for _, list in ipairs { session_routes, metrics_routes, generation_routes } do
     for _, route in ipairs(list) do
       add(route)
     end
