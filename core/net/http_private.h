@@ -170,6 +170,10 @@ void http_answer_done(struct http_exchange *exchange, int status, size_t bytes);
 const struct http_answer *http_coding_choose(const struct http_exchange *exchange,
 	const struct http_answer *answer, struct http_coded *coded);
 
+/* The same for an answer that is streamed; `*gzip` is to pack the pieces, or NULL. */
+const struct http_answer *http_coding_begin(const struct http_exchange *exchange,
+	const struct http_answer *answer, struct http_coded *coded, struct gzip **gzip);
+
 /* http_stream.c */
 /* The connection has closed while nothing was being written. */
 void http_stream_leave(struct http_stream *stream);
