@@ -22,20 +22,20 @@ struct rest {
 	char bytes[];
 };
 
-static bool is_reserved(const char *name)
+static bool is_reserved(const char *name, size_t len)
 {
-	static const char *const ours[] = {
-		"date", "content-length", "connection", "transfer-encoding"};
+	static const struct http_text ours[] = {
+		{"date", 4}, {"content-length", 14}, {"connection", 10}, {"transfer-encoding", 17}};
 
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		if (strcasecmp(name, ours[i]) == 0)
+		if (len == ours[i].len && strncasecmp(name, ours[i].data, len) == 0)
 			return true;
 	return false;
 }
 
 bool http_header_is_sound(const char *name, size_t name_len, struct http_text value)
 {
-	if (name_len == 0 || is_reserved(name))
+	if (name_len == 0 || is_reserved(name, name_len))
 		return false;
 	for (size_t i = 0; i < name_len; i++)
 		if (!http_token_chars[(unsigned char)name[i]])
