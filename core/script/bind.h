@@ -30,6 +30,21 @@ int bind_text(lua_State *L);
 const unsigned char *bind_id_key(lua_State *L);
 const unsigned char *bind_seal_key(lua_State *L);
 
+/* The clock of a state: the machine's, or (in tests) a virtual one. `moved` is called after it was
+ * set or became the machine's again. */
+struct bind_clock {
+	bool is_virtual;
+	int64_t now_ms;    /* of a virtual one */
+	int64_t stands_ns; /* where the monotonic clock stands meanwhile */
+	int64_t ahead_ns;  /* by how much it was ever advanced */
+	void (*moved)(lua_State *L);
+};
+struct bind_clock *bind_clock_of(lua_State *L);
+/* Milliseconds since 1970 by the state's clock. */
+int64_t bind_clock_now(lua_State *L);
+/* Moves it on; it is virtual from then on. */
+void bind_clock_advance(lua_State *L, int64_t ms);
+
 /* Pushes a userdata that holds an empty buffer and frees it when it is collected. */
 struct buf *bind_buf(lua_State *L);
 

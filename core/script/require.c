@@ -20,6 +20,7 @@ static int open_hash(lua_State *L)
 }
 
 static const luaL_Reg modules[] = {
+	{"core.alarm", bind_alarm},
 	{"core.attempts", bind_attempts},
 	{"core.clock", bind_clock},
 	{"core.csv", bind_csv},
