@@ -137,7 +137,7 @@ void http_exchange_free(struct http_exchange *exchange);
 /* A refusal as the owner words it. */
 struct http_problem {
 	struct http_answer answer;
-	struct http_answer_header headers[2];
+	struct http_answer_header headers[4];
 	char seconds[12];
 	char body[1024];
 };
