@@ -9,8 +9,10 @@ local decimal = require "core.decimal"
 local hash = require "core.hash"
 local id = require "core.id"
 local json = require "core.json"
+local language = require "core.language"
 local log = require "core.log"
 local text = require "core.text"
+local zone = require "core.zone"
 
 local function is(value, expected)
   if value ~= expected then
@@ -345,6 +347,143 @@ test("texts are lowered and normalized as Unicode says", function()
   is(text.normalize "客户", "客户")
   fails("UTF-8", text.lower, "\xff")
   fails("UTF-8", text.normalize, "\xff")
+end)
+
+test("texts are folded, and brought together that only look different", function()
+  is(text.fold "Straße ΟΔΟΣ", "strasse οδοσ")
+  is(text.fold "ＡＢＣ", "ａｂｃ")
+  is(text.normalize("ＡＢＣ １２ ﬁ ①", "nfkc"), "ABC 12 fi 1")
+  is(text.normalize("（上海）有限公司", "nfkc"), "(上海)有限公司")
+  is(text.normalize("ＡＢＣ", "nfc"), "ＡＢＣ")
+  is(text.normalize("\u{fdfa}", "nfkc"), "صلى الله عليه وسلم")
+  fails("invalid option", text.normalize, "x", "nfd")
+  fails("UTF-8", text.fold, "\xff")
+end)
+
+-- Bringing n marks into order takes n * n steps: a name of 128 KB took 2.4 s.
+test("marks without end do not take time without end", function()
+  local mixed = "a" .. ("\u{301}\u{316}"):rep(100000)
+  local normal = text.normalize(mixed)
+
+  is(normal:find "\u{34f}" ~= nil, true)
+  is(text.normalize(normal), normal)
+  is(select(2, normal:gsub("\u{34f}", "")), 200000 // 30)
+  is(text.normalize("e" .. ("\u{301}\u{316}"):rep(15)):find "\u{34f}", nil)
+  is(#text.normalize(("\u{f73}"):rep(100000)) > 0, true) -- no mark itself, but becomes two
+  is(#language.sort_key("zh", mixed:sub(1, 60001)) > 0, true)
+  is(#language.pinyin(mixed:sub(1, 4001)) > 0, true)
+end)
+
+test("encodings are told by what the bytes look like", function()
+  local function detects(bytes, name)
+    is(text.detect(bytes), name)
+  end
+  detects("", "UTF-8")
+  detects("name,客户\n", "UTF-8")
+  detects("\xef\xbb\xbfname", "UTF-8")
+  detects("\xff\xfen\0", "UTF-16LE")
+  detects("\xfe\xff\0n", "UTF-16BE")
+  detects("\xd5\xc5\xce\xb0,\xb9\xab\xcb\xbe\n", "GB18030") -- 张伟,公司
+  detects(("name,\xc9\xcf\xba\xa3\xd3\xd0\xcf\xde\xb9\xab\xcb\xbe\n"):rep(50), "GB18030")
+  detects("M\xfcller, Stra\xdfe 5, K\xf6ln, Gr\xfc\xdfe an alle", "ISO-8859-1")
+  detects(("\x82\xb1\x82\xf1\x82\xc9\x82\xbf\x82\xcd\x81\x41\x90\xa2\x8a\x45\n"):rep(20), "Shift_JIS")
+  is(select(2, text.detect "plain"), 100)
+  is(select(2, text.detect "\xd5\xc5") < 100, true)
+end)
+
+test("other encodings become UTF-8, or nothing", function()
+  is(text.decode("\xd5\xc5\xce\xb0", "gbk"), "张伟")
+  is(text.decode("\x81\x30\x81\x30\xa2\xe3", "GB18030"), "\u{80}€")
+  is(text.decode("\xff\xfe\x3d\xd8\x0a\xde", "UTF-16LE"), "😊")
+  is(text.decode("\xfe\xff\x5b\xa2", "utf-16be"), "客")
+  is(text.decode("K\xf6ln", "latin-1"), "Köln")
+  is(text.decode("\x80", "windows-1252"), "€")
+  is(text.decode("\xef\xbb\xbfx", "utf8"), "x")
+  is(text.decode("", "Big5"), "")
+  is(text.decode("\xff", "UTF-8"), nil)
+  is(text.decode("\xd5", "GB18030"), nil)
+  is(text.decode("\x3d\xd8", "UTF-16LE"), nil) -- half a pair
+  is(text.decode("a\0", "ISO-8859-1"), nil)
+  is(text.encoding "GB2312", "GB18030")
+  is(text.encoding "UTF-7", nil)
+  is(text.encoding "", nil)
+  fails("no encoding", text.decode, "x", "ISO-2022-JP")
+end)
+
+test("Chinese is in the order of pinyin, English in that of its dictionaries", function()
+  local function sorted(of, list)
+    table.sort(list, function(a, b) return language.sort_key(of, a) < language.sort_key(of, b) end)
+    return table.concat(list, " ")
+  end
+
+  is(sorted("zh", { "张", "李", "阿", "王", "重庆", "陈", "Zhang" }), "阿 陈 重庆 李 王 张 Zhang")
+  is(sorted("en", { "éclair", "Zebra", "apple", "Éa", "zeal", "eclair" }), "apple Éa eclair éclair zeal Zebra")
+  is(language.sort_key("en", ""), language.sort_key("en", ""))
+  fails('"en" or "zh"', language.sort_key, "fr", "x")
+  fails("65536", language.sort_key, "zh", ("x"):rep(65537))
+  fails("UTF-8", language.sort_key, "zh", "\xff")
+end)
+
+test("words are found in Chinese too", function()
+  is(table.concat(language.words("en", "It's 3.5 o'clock, isn't it? "), "|"), "It's|3.5|o'clock|isn't|it")
+  is(table.concat(language.words("zh", "上海有限公司，very good"), "|"), "上海|有限公司|very|good")
+  is(#language.words("zh", ""), 0)
+end)
+
+test("pinyin is what people type to find a name", function()
+  is(language.pinyin "张伟", "zhang wei")
+  is(language.pinyin "上海 ABC（中国）3号", "shang hai abc(zhong guo)3 hao")
+  is(language.pinyin "A張B", "a zhang b")
+  is(language.pinyin "Müller Straße", "muller strasse")
+  is(language.pinyin "女", "nu")
+  is(language.pinyin "", "")
+  is(language.pinyin "ひらがな", "ひらかな") -- only the mark goes
+  fails("4096", language.pinyin, ("张"):rep(1366))
+end)
+
+test("numbers, days and times are written as people write them", function()
+  is(language.number("en", 1234567), "1,234,567")
+  is(language.number("zh", "-1234.50"), "-1,234.50")
+  is(language.number("en", "9223372036854775807.123"), "9,223,372,036,854,775,807.123")
+  is(language.number("en", "12.50", "CNY"), "CN¥12.50")
+  is(language.number("zh", "12.50", "CNY"), "¥12.50")
+  is(language.number("zh", "12.50", "USD"), "US$12.50")
+  is(language.day("en", "2026-11-24"), "Nov 24, 2026")
+  is(language.day("en", "2026-11-24", "long"), "November 24, 2026")
+  is(language.day("zh", "2026-11-24", "short"), "2026/11/24")
+  is(language.day("zh", "1500-02-28", "long"), "1500年2月28日")
+  is(language.instant("zh", 0, "Asia/Shanghai"), "1970年1月1日 08:00")
+  is(language.instant("en", 0, "Asia/Shanghai"), "Jan 1, 1970, 8:00\u{202f}AM")
+  fails("whole number", language.number, "en", 1.5)
+  fails("no decimal", language.number, "en", "1e9")
+  fails("three capital", language.number, "en", "1", "usd")
+  fails("no day", language.day, "en", "2026-02-29")
+  fails("time zone", language.instant, "en", 0, "Europe/Atlantis")
+  fails("time zone", language.instant, "en", 0, "GMT+25")
+end)
+
+test("a zone knows its clocks, also where they are put back or forth", function()
+  local shanghai, berlin = zone.open "Asia/Shanghai", zone.open "Europe/Berlin"
+  local function at(of, shown)
+    local ms, times = of:instant(clock.parse(shown .. "Z"))
+    return clock.format(ms):sub(1, 19) .. " " .. times
+  end
+
+  is(shanghai:offset(clock.parse "2026-11-24T00:00:00Z"), 8 * 3600000)
+  is(shanghai:offset(clock.parse "1988-07-01T00:00:00Z"), 9 * 3600000)
+  is(berlin:offset(clock.parse "2026-03-29T00:59:59.999Z"), 3600000)
+  is(berlin:offset(clock.parse "2026-03-29T01:00:00Z"), 7200000)
+  is(at(shanghai, "2026-11-24T08:00:00"), "2026-11-24T00:00:00 once")
+  is(at(berlin, "2026-03-29T01:59:59"), "2026-03-29T00:59:59 once")
+  is(at(berlin, "2026-03-29T02:30:00"), "2026-03-29T01:30:00 never") -- 03:30 there
+  is(at(berlin, "2026-03-29T03:00:00"), "2026-03-29T01:00:00 once")
+  is(at(berlin, "2026-10-25T02:30:00"), "2026-10-25T00:30:00 twice")
+  is(at(berlin, "2026-10-25T03:00:00"), "2026-10-25T02:00:00 once")
+  is(zone.open "Europe/Atlantis", nil)
+  is(zone.open "", nil)
+  is(zone.open(("x"):rep(100)), nil)
+  fails("9999", shanghai.offset, shanghai, math.maxinteger)
+  fails("9999", shanghai.instant, shanghai, math.mininteger)
 end)
 
 test("instants and days", function()
