@@ -21,10 +21,10 @@ static int language_gc(lua_State *L)
 	return 0;
 }
 
-/* The language named at 1, which the state keeps in the table that is the upvalue. */
+/* The language named at 2, which the state keeps in the table that is the upvalue. */
 static struct language *language_at(lua_State *L)
 {
-	const char *name = luaL_checkstring(L, 1);
+	const char *name = luaL_checkstring(L, 2);
 	struct language **language;
 	int rc;
 
@@ -35,7 +35,7 @@ static struct language *language_at(lua_State *L)
 		luaL_setmetatable(L, language_type);
 		rc = language_new(language, name);
 		if (rc < 0)
-			luaL_argerror(L, 1, rc == TM_ENOENT ? "\"en\" or \"zh\"" : "out of memory");
+			luaL_argerror(L, 2, rc == TM_ENOENT ? "\"en\" or \"zh\"" : "out of memory");
 		lua_pushvalue(L, -1);
 		lua_setfield(L, lua_upvalueindex(1), name);
 	}
@@ -61,15 +61,15 @@ static int push_out(lua_State *L, struct buf *out)
 	return 1;
 }
 
-/* sort_key(language, text) -> bytes whose order is that of the texts */
+/* sort_key(text, language) -> bytes whose order is that of the texts */
 static int sort_key(lua_State *L)
 {
 	struct language *language = language_at(L);
 	size_t len;
-	const char *text = luaL_checklstring(L, 2, &len);
+	const char *text = luaL_checklstring(L, 1, &len);
 	struct buf *out = bind_buf(L);
 
-	check(L, language_sort_key(language, out, text, len), 2, LANGUAGE_TEXT_MAX);
+	check(L, language_sort_key(language, out, text, len), 1, LANGUAGE_TEXT_MAX);
 	return push_out(L, out);
 }
 
@@ -80,16 +80,16 @@ static void add_word(void *data, const char *text, size_t len)
 	buf_putc(data, '\0');
 }
 
-/* words(language, text) -> { word … } */
+/* words(text, language) -> { word … } */
 static int words(lua_State *L)
 {
 	struct language *language = language_at(L);
 	size_t len;
-	const char *text = luaL_checklstring(L, 2, &len);
+	const char *text = luaL_checklstring(L, 1, &len);
 	struct buf *out = bind_buf(L);
 	lua_Integer count = 0;
 
-	check(L, language_words(language, text, len, add_word, out), 2, LANGUAGE_TEXT_MAX);
+	check(L, language_words(language, text, len, add_word, out), 1, LANGUAGE_TEXT_MAX);
 	if (out->failed)
 		return luaL_error(L, "out of memory");
 	lua_newtable(L);
@@ -114,7 +114,7 @@ static int pinyin(lua_State *L)
 	return push_out(L, out);
 }
 
-/* number(language, digits [, currency]) -> text. `digits` is an integer or a text such as "12.50";
+/* number(digits, language [, currency]) -> text. `digits` is an integer or a text such as "12.50";
  * the digits behind the point stay. */
 static int number(lua_State *L)
 {
@@ -124,18 +124,18 @@ static int number(lua_State *L)
 	int64_t units;
 	struct buf *out;
 
-	if (lua_type(L, 2) == LUA_TNUMBER && !lua_isinteger(L, 2))
-		return luaL_argerror(L, 2, "a whole number or the text of a decimal");
-	digits = luaL_checklstring(L, 2, &len);
+	if (lua_type(L, 1) == LUA_TNUMBER && !lua_isinteger(L, 1))
+		return luaL_argerror(L, 1, "a whole number or the text of a decimal");
+	digits = luaL_checklstring(L, 1, &len);
 	currency = luaL_optlstring(L, 3, NULL, &currency_len);
-	luaL_argcheck(L, decimal_parse(&units, digits, len, DECIMAL_SCALE_MAX) != DECIMAL_SYNTAX, 2,
+	luaL_argcheck(L, decimal_parse(&units, digits, len, DECIMAL_SCALE_MAX) != DECIMAL_SYNTAX, 1,
 		"no decimal number");
 	luaL_argcheck(L,
 		currency == NULL ||
 			(currency_len == 3 && strspn(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3),
 		3, "three capital letters");
 	out = bind_buf(L);
-	luaL_argcheck(L, language_number(language, out, digits, currency) == 0, 2, "too long");
+	luaL_argcheck(L, language_number(language, out, digits, currency) == 0, 1, "too long");
 	return push_out(L, out);
 }
 
@@ -151,35 +151,35 @@ static enum language_style style_at(lua_State *L, int arg)
 	return (enum language_style)luaL_checkoption(L, arg, "medium", styles);
 }
 
-/* day(language, "2026-11-24" [, "short", "medium" or "long"]) -> text */
+/* day("2026-11-24", language [, "short", "medium" or "long"]) -> text */
 static int day(lua_State *L)
 {
 	struct language *language = language_at(L);
 	size_t len;
-	const char *text = luaL_checklstring(L, 2, &len);
+	const char *text = luaL_checklstring(L, 1, &len);
 	enum language_style style = style_at(L, 3);
 	struct buf *out;
 	struct date date;
 
-	luaL_argcheck(L, date_parse_day(&date, text, len), 2, "no day like 2026-11-24");
+	luaL_argcheck(L, date_parse_day(&date, text, len), 1, "no day like 2026-11-24");
 	out = bind_buf(L);
-	check(L, language_day(language, out, date, style), 2, len);
+	check(L, language_day(language, out, date, style), 1, len);
 	return push_out(L, out);
 }
 
-/* instant(language, ms, zone [, style]) -> text */
+/* instant(ms, language, zone [, style]) -> text */
 static int instant(lua_State *L)
 {
 	struct language *language = language_at(L);
-	lua_Integer ms = luaL_checkinteger(L, 2);
+	lua_Integer ms = luaL_checkinteger(L, 1);
 	const char *zone = luaL_checkstring(L, 3);
 	enum language_style style = style_at(L, 4);
 	struct buf *out = bind_buf(L);
 	int rc = language_instant(language, out, ms, zone, style);
 
 	luaL_argcheck(L, rc != TM_ENOENT, 3, "there is no such time zone");
-	luaL_argcheck(L, rc != TM_EINVAL, 2, "outside the years 0001 to 9999");
-	check(L, rc, 2, 0);
+	luaL_argcheck(L, rc != TM_EINVAL, 1, "outside the years 0001 to 9999");
+	check(L, rc, 1, 0);
 	return push_out(L, out);
 }
 

@@ -157,9 +157,9 @@ int utf8_fold(struct buf *out, const char *text, size_t len)
 
 /* Whether what `c` becomes when it is taken apart begins with a mark that belongs to what stands
  * before it. */
-static bool is_mark(UChar32 c)
+static bool is_mark(const UNormalizer2 *apart, UChar32 c)
 {
-	return u_getIntPropertyValue(c, UCHAR_LEAD_CANONICAL_COMBINING_CLASS) != 0;
+	return c >= 0x300 && !unorm2_hasBoundaryBefore(apart, c);
 }
 
 /* Bringing n marks into order takes n * n steps. So that nobody can burn a thread with a text of
@@ -167,7 +167,7 @@ static bool is_mark(UChar32 c)
  * section 13); no language has more than a few. `safe` has room for one unit in MARKS more. */
 enum { MARKS = 30, JOINER = 0x034f };
 
-static int32_t cut_marks(UChar *safe, const UChar *units, int32_t count)
+static int32_t cut_marks(const UNormalizer2 *apart, UChar *safe, const UChar *units, int32_t count)
 {
 	int32_t done = 0, at = 0;
 	unsigned marks = 0;
@@ -177,7 +177,7 @@ static int32_t cut_marks(UChar *safe, const UChar *units, int32_t count)
 		UChar32 c;
 
 		U16_NEXT(units, at, count, c);
-		marks = is_mark(c) ? marks + 1 : 0;
+		marks = is_mark(apart, c) ? marks + 1 : 0;
 		if (marks > MARKS) {
 			safe[done++] = JOINER;
 			marks = 1;
@@ -199,7 +199,7 @@ static int normalize_units(
 
 	if (safe == NULL)
 		goto out;
-	count = cut_marks(safe, units, count);
+	count = cut_marks(unorm2_getNFDInstance(&status), safe, units, count);
 	room = unorm2_normalize(form, safe, count, NULL, 0, &status);
 	status = U_ZERO_ERROR;
 	normal = malloc(((size_t)room + 1) * sizeof *normal);

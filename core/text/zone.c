@@ -116,7 +116,7 @@ int zone_instant(struct zone *zone, int64_t local, int64_t *ms, enum zone_times 
 	*times = ZONE_ONCE;
 	if (before == after)
 		return 0;
-	/* Both offsets lead to instants; do the clocks show the time there? */
+	/* There are two candidates; do the clocks show the time at the first? */
 	rc = zone_offset(zone, local - before < DATE_MS_MAX ? local - before : DATE_MS_MAX, &there);
 	*times = there == before ? ZONE_TWICE : ZONE_NEVER;
 	return rc;
