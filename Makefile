@@ -15,7 +15,7 @@ B := build$(if $(VARIANT),/$(VARIANT))
 CC ?= gcc
 CFLAGS ?= -g
 WERROR ?= -Werror
-PACKAGES := libuv lua5.4 lua5.4-lpeg sqlite3 jansson libsodium icu-uc icu-i18n
+PACKAGES := libuv lua5.4 lua5.4-lpeg sqlite3 jansson libsodium icu-uc icu-i18n zlib
 
 # Asked when first needed, and once: reading this file needs no library and no pkg-config.
 PACKAGES_CFLAGS = $(eval PACKAGES_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGES_CFLAGS)
@@ -68,7 +68,8 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all run test torture variants lint bench deps install clean help asan tsan units benches fuzz replays fuzzers
+.PHONY: all run test torture variants lint bench million deps install clean help asan tsan units benches \
+	fuzz replays fuzzers
 
 all: $(B)/tidemill ## build/tidemill (the default)
 
@@ -102,10 +103,17 @@ lint: ## check layout, the borders between the rooms, and Lua
 	@tests/support/deps lint
 	@tests/lint/run
 
-bench: ## measure creates and gets beside plain C references
+bench: ## measure creates and gets beside plain C references, and idle connections
 	@tests/support/deps build bench
 	@$(MAKE) --no-print-directory $(B)/tidemill benches
-	@node tests/bench/run.mjs
+	@$(if $(or $(if $(BENCH),,all),$(filter list summary,$(BENCH))),$(MAKE) --no-print-directory million)
+	@node tests/bench/run.mjs $(BENCH)
+	@node tests/bench/idle.mjs
+
+million: build/million ## a data folder with a million leads, for `make bench`: made once and kept
+
+build/million: | $(B)/tidemill benches
+	@node tests/bench/million.mjs $@
 
 deps: ## install what building, testing, linting, fuzzing and measuring need
 	@tests/support/deps build test lint fuzz bench
@@ -189,7 +197,7 @@ $(FUZZERS): $(B)/bin/%: $(B)/obj/tests/fuzz/fuzz_%.o $(call objects,tests/fuzz/l
 	@mkdir -p $(@D)
 	@$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
-$(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o
+$(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/core.a
 	@echo "  link $@"
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS)

@@ -13,10 +13,13 @@ local i18n = require "i18n"
 local id = require "core.id"
 local imports = require "imports"
 local json = require "core.json"
+local kept = require "kept"
 local language = require "core.language"
 local log = require "core.log"
+local misspelt = require "misspelt"
 local money = require "money"
 local pages = require "pages"
+local permissions = require "permissions"
 local places = require "places"
 local policies = require "access.policies"
 local problem = require "problem"
@@ -24,6 +27,7 @@ local query = require "entities.query"
 local records = require "entities.records"
 local registry = require "entities.registry"
 local rules = require "rules"
+local sandbox = require "core.sandbox"
 local settings = require "settings"
 
 local api = {}
@@ -66,10 +70,17 @@ local function declaration(kind, declare)
       if type(spec) ~= "table" then
         error(("%s: mill.%s %s: a table is needed"):format(where, kind, tostring(name)), 0)
       end
-      local ok, fault = pcall(places.within, where, declare, name, spec, where)
+      local ok, fault = pcall(places.within, where, function()
+        local not_plain = sandbox.plain(spec)
+        if not_plain then
+          error(not_plain, 0)
+        end
+        declare(name, spec, where)
+      end)
       if not ok then
         error(tostring(fault), 0)
       end
+      kept.declared(kind ~= "decision" and spec or nil) -- a decision keeps nothing, see scripts/decisions/purity.lua
       return spec
     end
   end
@@ -80,6 +91,14 @@ local function while_running(name)
   if loading then
     error(("%s: mill.%s is for the functions of a file: nothing runs while it is loaded"):format(
       places.caller() or "?", name), 0)
+  end
+end
+
+-- A plugin's metamethods do not run in the middle of the framework.
+local function check_plain(name, ...)
+  local fault = sandbox.plain(...)
+  if fault then
+    error(("%s: %s: %s"):format(places.caller() or "?", name, fault), 0)
   end
 end
 
@@ -214,7 +233,7 @@ end
 -- given to code that ran as the system may be kept, and used by a request.
 local function acting(plugin, who)
   local running = context.current().actor
-  local free = running and running.system or plugin.elevates
+  local free = running and running.system or permissions.has(plugin, "elevate")
   local inner = who ~= "system" and id.open(who)
   if who == "system" and free then
     return context.system
@@ -224,8 +243,8 @@ local function acting(plugin, who)
     return actor.by_user(inner)
       or error(("%s: mill.db:as: there is no such user"):format(places.caller() or "?"), 0)
   end
-  error(('%s: mill.db:as: only the system acts as somebody else, and plugins that have the '
-    .. 'permission "elevate"; %s has not'):format(places.caller() or "?", plugin.name), 0)
+  return permissions.need(plugin, "elevate", places.caller() or "?",
+    "mill.db:as: only the system acts as somebody else")
 end
 
 local function user_of(who)
@@ -236,6 +255,22 @@ local function user_of(who)
   end
   error(("%s: mill.db:as needs a user's record or id, or \"system\""):format(
     places.caller() or "?"), 0)
+end
+
+-- The table as plugins see it: what is not there is an error, and nothing can be set.
+local function frozen(what, table_)
+  setmetatable(table_, {
+    __index = function(_, key)
+      error(("there is no %s.%s%s"):format(what, tostring(key), misspelt.hint(key, table_, what .. ".")), 2)
+    end,
+  })
+  return setmetatable({}, {
+    __index = table_,
+    __newindex = function()
+      error(what .. " cannot be changed", 2)
+    end,
+    __metatable = false,
+  })
 end
 
 --- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies, or as whom
@@ -253,43 +288,35 @@ local function database(plugin, after, who)
     while_running("db")
     return database(plugin, after, user_of(user))
   end
+  local function make_handle(name, entity)
+    local handle = {}
+    for method, run in pairs(methods) do
+      local function run_and_look(...)
+        return after(entity, method, run(entity, ...))
+      end
+      handle[method] = function(_, ...)
+        check_plain("mill.db", ...)
+        return call(run_and_look, ...)
+      end
+    end
+    return frozen("mill.db." .. name, handle)
+  end
+  local handles = { as = as }
   return setmetatable({}, {
     __metatable = false,
     __newindex = function()
       error("mill.db cannot be changed", 2)
     end,
     __index = function(_, name)
-      if name == "as" then
-        return as
-      end
-      local entity = registry.get(name) or error(("mill.db: there is no entity %s"):format(tostring(name)), 2)
-      local handle = {}
-      for method, run in pairs(methods) do
-        local function run_and_look(...)
-          return after(entity, method, run(entity, ...))
-        end
-        handle[method] = function(_, ...)
-          return call(run_and_look, ...)
-        end
+      local handle = handles[name]
+      if not handle then
+        local entity = registry.get(name) or error(("mill.db: there is no entity %s%s"):format(
+          tostring(name), misspelt.hint(name, registry.by_name)), 2)
+        handle = make_handle(name, entity)
+        handles[name] = handle
       end
       return handle
     end,
-  })
-end
-
-local function frozen(what, table_)
-  return setmetatable({}, {
-    __index = function(_, key)
-      local value = table_[key]
-      if value == nil then
-        error(("there is no %s.%s"):format(what, tostring(key)), 2)
-      end
-      return value
-    end,
-    __newindex = function()
-      error(what .. " cannot be changed", 2)
-    end,
-    __metatable = false,
   })
 end
 
@@ -374,6 +401,7 @@ local function services(plugin, after)
   --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
   function mill.decide(name, record)
     while_running "decide"
+    check_plain("mill.decide", record)
     rules.check_use(name)
     return decisions.decide(name, record)
   end
@@ -381,6 +409,7 @@ local function services(plugin, after)
   --- Takes a seat by a selector (`unit:CODE`, `position:CODE`); returns the position's record, or nil.
   function mill.assign(selector, record)
     while_running "assign"
+    check_plain("mill.assign", record)
     return assignments.assign(selector, record)
   end
 
@@ -449,8 +478,10 @@ function api.for_plugin(plugin, source)
   mill.action = declaration("action", function(name, spec, where)
     actions.declare(name, spec, plugin, where)
   end)
-  mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
-  mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)
+  mill.page = declaration("page", function(path, spec, where) pages.declare(path, spec, plugin, where) end)
+  mill.mapping = declaration("mapping", function(name, spec, where)
+    imports.declare(name, spec, plugin, where)
+  end)
 
   return frozen("mill", mill)
 end

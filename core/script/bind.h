@@ -15,6 +15,8 @@
 int bind_clock(lua_State *L);
 int bind_csv(lua_State *L);
 int bind_decimal(lua_State *L);
+int bind_gzip(lua_State *L);
+int bind_fields(lua_State *L);
 int bind_hash(lua_State *L);
 int bind_http(lua_State *L);
 int bind_id(lua_State *L);
@@ -58,3 +60,10 @@ void bind_push_decimal(lua_State *L, int64_t units, unsigned scale, const char *
 /* If the value at `index` is a decimal, appends it as JSON (a string, or amount and currency) and
  * returns true. */
 bool bind_decimal_json(lua_State *L, int index, struct buf *out);
+
+/* How a text is kept: without white space around (one of many lines: as it is, but empty when it is
+ * nothing else), in normal form C. Pushes the text; false when one line has a control character. */
+bool bind_push_tidy(lua_State *L, const char *text, size_t len, bool many_lines);
+
+/* Pushes the text in lower case. */
+void bind_push_lower(lua_State *L, const char *text, size_t len);
