@@ -259,6 +259,9 @@ test("HMAC-SHA-256 is that of RFC 4231", function()
     is(hash.hex(hash.hmac_sha256(case[1], case[2])):sub(1, #case[3]), case[3])
   end
   is(hash.hex(hash.hmac_sha256("", "")), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
+  -- A webhook as Standard Webhooks signs it.
+  is(hash.base64(hash.hmac_sha256(hash.unbase64 "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}')), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
   is(hash.hex(hash.sha256 "abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 end)
 
