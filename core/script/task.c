@@ -266,6 +266,7 @@ static void deliver(struct task *task)
 	struct state *state = task->state;
 
 	task->result.route = task->route_number;
+	task->result.plugin = task->plugin;
 	count_memory(state);
 	task->done(task->data, &task->result);
 	thread_clear(task);
@@ -362,6 +363,7 @@ static void describe_breach(struct task *task)
 		snprintf(run->plugin, sizeof run->plugin, "%s", task->plugin);
 	if (task->state->host.metrics != NULL)
 		metrics_break(task->state->host.metrics, run->plugin, run->broken == BREACH_MEMORY);
+	fuse_blame(run->plugin);
 	if (task->route != NULL)
 		fuse_count(task->route);
 	buf_printf(&task->text, "%s%s %s: %s", run->plugin[0] != '\0' ? "the plugin " : "it",
