@@ -93,7 +93,7 @@ int generations_list_read(struct generations_list *list, const char *text, size_
 	return 0;
 }
 
-/* "plugins/lead/rules.lua:14: …" */
+/* "plugins/NAME/rules.lua:14: …" */
 static void set_place(json_t *entry, const char *text)
 {
 	const char *end = strstr(text, ".lua"), *start = end;

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-#include <jansson.h>
+#include "text/json_in.h"
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -91,13 +91,14 @@ static void state_made(void *data, struct state *state)
 
 	thread->making = false;
 	thread->state = state;
-	state_attach(state, &(struct state_host){.loop = &thread->loop,
-				    .store = thread->lane->options.store,
-				    .conn = thread->conn,
-				    .control_call = control_calls_call,
-				    .control = thread->generations,
-				    .attempts = thread->lane->options.attempts,
-				    .metrics = thread->lane->options.metrics});
+	state_attach(state,
+		&(struct state_host){.loop = &thread->loop,
+			.store = thread->lane->options.store,
+			.conn = thread->conn,
+			.control_call = thread->generations != NULL ? control_calls_call : NULL,
+			.control = thread->generations,
+			.attempts = thread->lane->options.attempts,
+			.metrics = thread->lane->options.metrics});
 	go_on(thread);
 }
 

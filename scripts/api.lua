@@ -11,7 +11,9 @@ local i18n = require "i18n"
 local id = require "core.id"
 local imports = require "imports"
 local json = require "core.json"
+local kept = require "kept"
 local log = require "core.log"
+local misspelt = require "misspelt"
 local money = require "money"
 local pages = require "pages"
 local permissions = require "permissions"
@@ -75,6 +77,7 @@ local function declaration(kind, declare)
       if not ok then
         error(tostring(fault), 0)
       end
+      kept.declared(kind ~= "decision" and spec or nil) -- a decision keeps nothing, see scripts/decisions/purity.lua
       return spec
     end
   end
@@ -251,6 +254,22 @@ local function user_of(who)
     places.caller() or "?"), 0)
 end
 
+-- The table as plugins see it: what is not there is an error, and nothing can be set.
+local function frozen(what, table_)
+  setmetatable(table_, {
+    __index = function(_, key)
+      error(("there is no %s.%s%s"):format(what, tostring(key), misspelt.hint(key, table_, what .. ".")), 2)
+    end,
+  })
+  return setmetatable({}, {
+    __index = table_,
+    __newindex = function()
+      error(what .. " cannot be changed", 2)
+    end,
+    __metatable = false,
+  })
+end
+
 --- `mill.db`: `mill.db.lead:create { … }`; as the running actor, under its policies, or as whom
 --- `who` names.
 --- `after(entity, record)` has a look at what a method returns.
@@ -266,44 +285,35 @@ local function database(plugin, after, who)
     while_running("db")
     return database(plugin, after, user_of(user))
   end
+  local function make_handle(name, entity)
+    local handle = {}
+    for method, run in pairs(methods) do
+      local function run_and_look(...)
+        return after(entity, method, run(entity, ...))
+      end
+      handle[method] = function(_, ...)
+        check_plain("mill.db", ...)
+        return call(run_and_look, ...)
+      end
+    end
+    return frozen("mill.db." .. name, handle)
+  end
+  local handles = { as = as }
   return setmetatable({}, {
     __metatable = false,
     __newindex = function()
       error("mill.db cannot be changed", 2)
     end,
     __index = function(_, name)
-      if name == "as" then
-        return as
-      end
-      local entity = registry.get(name) or error(("mill.db: there is no entity %s"):format(tostring(name)), 2)
-      local handle = {}
-      for method, run in pairs(methods) do
-        local function run_and_look(...)
-          return after(entity, method, run(entity, ...))
-        end
-        handle[method] = function(_, ...)
-          check_plain("mill.db", ...)
-          return call(run_and_look, ...)
-        end
+      local handle = handles[name]
+      if not handle then
+        local entity = registry.get(name) or error(("mill.db: there is no entity %s%s"):format(
+          tostring(name), misspelt.hint(name, registry.by_name)), 2)
+        handle = make_handle(name, entity)
+        handles[name] = handle
       end
       return handle
     end,
-  })
-end
-
-local function frozen(what, table_)
-  return setmetatable({}, {
-    __index = function(_, key)
-      local value = table_[key]
-      if value == nil then
-        error(("there is no %s.%s"):format(what, tostring(key)), 2)
-      end
-      return value
-    end,
-    __newindex = function()
-      error(what .. " cannot be changed", 2)
-    end,
-    __metatable = false,
   })
 end
 
@@ -408,8 +418,10 @@ function api.for_plugin(plugin, source)
   mill.action = declaration("action", function(name, spec, where)
     actions.declare(name, spec, plugin, where)
   end)
-  mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
-  mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)
+  mill.page = declaration("page", function(path, spec, where) pages.declare(path, spec, plugin, where) end)
+  mill.mapping = declaration("mapping", function(name, spec, where)
+    imports.declare(name, spec, plugin, where)
+  end)
 
   return frozen("mill", mill)
 end

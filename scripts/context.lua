@@ -18,10 +18,8 @@ local context = {}
 context.system = { system = true, roles = {}, positions = {}, units = {} }
 
 --- The context of the running task.
----@return table
-function context.current()
-  return task.current()
-end
+---@type fun(): table
+context.current = task.current
 
 --- Starts the context of a task.
 ---@param actor table|nil

@@ -9,6 +9,7 @@ local hash = require "core.hash"
 local history = require "decisions.history"
 local id = require "core.id"
 local json = require "core.json"
+local misspelt = require "misspelt"
 local outcomes = require "decisions.outcomes"
 local places = require "places"
 local purity = require "decisions.purity"
@@ -110,8 +111,8 @@ local function checked(decision, answered)
   end
   for name in pairs(answered) do
     if not known[name] then
-      error(("%s: decision %s has no outcome %s"):format(decision.where, decision.name,
-        type(name) == "string" and name or "a " .. type(name)), 0)
+      error(("%s: decision %s has no outcome %s%s"):format(decision.where, decision.name,
+        type(name) == "string" and name or "a " .. type(name), misspelt.hint(name, known)), 0)
     end
   end
   return outcome
@@ -122,6 +123,14 @@ local function compile_function(decision, spec)
   decision.run = function(facts)
     return checked(decision, decide(purity.freeze(facts))), nil
   end
+end
+
+local function shape_of(list)
+  local names = {}
+  for i, one in ipairs(list) do
+    names[i] = one.name
+  end
+  return json.shape(names)
 end
 
 local function make_outcome(name, declared)
@@ -140,11 +149,7 @@ function decisions.declare(name, spec, plugin, source, where)
   if decisions.by_name[name] then
     error(("decision %s is declared twice: here and at %s"):format(name, decisions.by_name[name].where), 0)
   end
-  for key in pairs(spec) do
-    if not decision_keys[key] then
-      error(("decision %s has no property %s"):format(name, tostring(key)), 0)
-    end
-  end
+  misspelt.check_keys("decision " .. tostring(name), spec, decision_keys, where)
   if type(spec.title) ~= "table" or not spec.title.en or not spec.title.zh then
     error(("decision %s needs title in both languages"):format(name), 0)
   end
@@ -164,6 +169,7 @@ function decisions.declare(name, spec, plugin, source, where)
     decision.outcome[i] = places.within(
       places.item(where, "outcome", i), make_outcome, name, declared)
   end
+  decision.write_facts, decision.write_outcome = shape_of(decision.facts), shape_of(decision.outcome)
   if spec.rows and not spec.decide then
     compile_table(decision, spec)
   elseif type(spec.decide) == "function" and not spec.rows then
@@ -185,8 +191,10 @@ local function resolve(decision, fact)
   for i = 2, #path do
     local field = entity and entity.by_name[path[i]]
     if not field or (i < #path and field.type ~= "reference") then
-      error(("%s: decision %s: the fact %s is of %s, which does not exist"):format(
-        tostring(fact.where), decision.name, fact.name, fact.of), 0)
+      local known = i == 2 and not entity and registry.by_name or entity and entity.by_name or {}
+      error(("%s: decision %s: the fact %s is of %s, which does not exist%s"):format(
+        tostring(fact.where), decision.name, fact.name, fact.of,
+        misspelt.hint(entity and path[i] or path[1], known)), 0)
     end
     fields[#fields + 1] = { entity = entity, field = field }
     entity = field.type == "reference" and registry.get(field.to) or nil
@@ -243,7 +251,7 @@ local function in_words(facts)
 end
 
 local function check_currency(decision, fact, value)
-  local currency = decision.rows and type(value) == "userdata" and value:currency()
+  local currency = decision.rows and value:currency()
   if currency and currency ~= settings.base_currency() then
     error(("decision %s: the fact %s is in %s, and rows compare %s"):format(
       decision.name, fact.name, currency, settings.base_currency()), 0)
@@ -289,22 +297,27 @@ end
 ---@param subject table a record; its facts are read from the store
 ---@return table outcome
 function decisions.decide(name, subject)
-  local decision = decisions.by_name[name] or error(("there is no decision %s"):format(tostring(name)), 0)
+  local decision = decisions.by_name[name] or error(("there is no decision %s%s"):format(
+    tostring(name), misspelt.hint(name, decisions.by_name)), 0)
   local ctx = context.current()
-  local facts = {}
+  local facts, amounts = {}, false
   local entity, record, inner = stored(decision, subject)
   for _, fact in ipairs(decision.facts) do
-    facts[fact.name] = gather(fact, record)
-    check_currency(decision, fact, facts[fact.name])
+    local value = gather(fact, record)
+    facts[fact.name] = value
+    if type(value) == "userdata" then
+      amounts = true
+      check_currency(decision, fact, value)
+    end
   end
-  local plain = in_words(facts)
+  local plain = amounts and in_words(facts) or facts
   ctx.decided = { name = name }
   local outcome, r = decision.run(decision.rows and facts or plain)
   ctx.decided.row = r
   if store.writes() then
     store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(),
       context.txn(ctx), entity.name, inner,
-      json.encode(plain), json.encode(outcome), r, history.explanation(decision, r),
+      decision.write_facts(plain), decision.write_outcome(outcome), r, history.explanation(decision, r),
       ctx.cause.kind, ctx.cause.id, generation.hash)
   end
   return outcome

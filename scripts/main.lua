@@ -10,6 +10,7 @@ local http = require "http"
 local i18n = require "i18n"
 local imports = require "imports"
 local json = require "core.json"
+local kept = require "kept"
 local log = require "core.log"
 local people_sql = require "sql.people"
 local permissions = require "permissions"
@@ -31,8 +32,9 @@ registry.finish()
 decisions.finish()
 rules.finish()
 actions.finish()
-policies.finish(actions.exists)
+policies.finish(actions.exists, actions.names)
 routes.finish()
+kept.finish()
 api.close()
 
 -- Roles are records, so that a grant may name one that is yet to come: a warning, once there are roles at all.

@@ -7,6 +7,8 @@
 
 local i18n = require "i18n"
 local maps = require "maps"
+local misspelt = require "misspelt"
+local places = require "places"
 
 local permissions = {}
 
@@ -21,20 +23,25 @@ local function names()
   return table.concat(list, ", ")
 end
 
-local function mistake(path, format, ...)
-  error(("%s: permissions: %s"):format(path, format:format(...)), 0)
+-- `path` is the manifest's; what follows it is where in it.
+local function place_in(path, ...)
+  return tostring(places.item(path .. ":1", "permissions", ...))
+end
+
+local function mistake(path, key, format, ...)
+  error(("%s: permissions: %s"):format(place_in(path, key), format:format(...)), 0)
 end
 
 local function check_hosts(path, hosts)
   local list = {}
   for i, host in ipairs(type(hosts) == "table" and hosts or {}) do
     if type(host) ~= "string" or not host:find("^[%l%d][%l%d.-]*$") then
-      mistake(path, "net: %s is no name of a host, such as erp.example.com", tostring(host))
+      mistake(path, "net", "net: %s is no name of a host, such as erp.example.com", tostring(host))
     end
     list[i] = host
   end
   if #list == 0 then
-    mistake(path, "net names its hosts: net = { \"erp.example.com\" }")
+    mistake(path, "net", "net names its hosts: net = { \"erp.example.com\" }")
   end
   table.sort(list)
   return list
@@ -44,11 +51,12 @@ local function name_of(path, key, value)
   local name = math.type(key) == "integer" and value or key
   local kind = known[name]
   if not kind then
-    error(("%s: there is no permission %s; there are: %s"):format(path, tostring(name), names()), 0)
+    error(("%s: there is no permission %s; there are: %s%s"):format(place_in(path, key), tostring(name), names(),
+      misspelt.hint(name, known)), 0)
   elseif kind == "named" then
     return name, check_hosts(path, name ~= value and value)
   elseif name ~= value then
-    mistake(path, "%s stands in the list as it is: { \"%s\" }", name, name)
+    mistake(path, key, "%s stands in the list as it is: { \"%s\" }", name, name)
   end
   return name, true
 end
@@ -60,7 +68,7 @@ end
 function permissions.read(manifest, path)
   local granted = {}
   if type(manifest.permissions or {}) ~= "table" then
-    error(path .. ": permissions is a list, such as { \"elevate\" }", 0)
+    error(place_in(path) .. ": permissions is a list, such as { \"elevate\" }", 0)
   end
   for key, value in pairs(manifest.permissions or {}) do
     local name, of = name_of(path, key, value)

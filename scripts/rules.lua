@@ -8,7 +8,9 @@
 local context = require "context"
 local decisions = require "decisions"
 local log = require "core.log"
+local misspelt = require "misspelt"
 local net = require "entities.net"
+local places = require "places"
 local problem = require "problem"
 local raised = require "raised"
 local records = require "entities.records"
@@ -31,25 +33,22 @@ function rules.declare(name, spec, plugin, where)
   if rules.by_name[name] then
     error(("rule %s is declared twice: here and at %s"):format(name, rules.by_name[name].where), 0)
   end
-  for key in pairs(spec) do
-    if not rule_keys[key] then
-      error(("rule %s has no property %s"):format(name, tostring(key)), 0)
-    end
-  end
+  misspelt.check_keys("rule " .. tostring(name), spec, rule_keys, where)
   if type(spec.run) ~= "function" then
     error(("rule %s needs run, a function"):format(name), 0)
   elseif type(spec.title) ~= "table" or not spec.title.en or not spec.title.zh then
     error(("rule %s needs title in both languages"):format(name), 0)
   end
   local rule = { name = name, title = spec.title, run = spec.run, plugin = plugin, where = where,
-    invariant = spec.invariant, events = {}, uses = {} }
+    invariant = spec.invariant, events = {}, uses = {}, cause = { kind = "rule", id = name, version = plugin.version } }
   for _, decision in ipairs(type(spec.uses) == "table" and spec.uses or { spec.uses }) do
     rule.uses[tostring(decision)] = true
   end
   for _, event in ipairs(type(spec.on) == "table" and spec.on or { spec.on }) do
     local entity, kind = tostring(event):match("^([%l%d_]+)%.(%l+)$")
     if not entity or not events[kind] then
-      error(("rule %s: on = %q is no event; an event is ENTITY.created, .changed or .archived"):format(name, tostring(event)), 0)
+      error(("rule %s: on = %q is no event; an event is ENTITY.created, .changed or .archived%s"):format(
+        name, tostring(event), misspelt.hint(kind, events)), 0)
     end
     rule.events[#rule.events + 1] = { entity = entity, kind = kind }
   end
@@ -63,8 +62,8 @@ end
 local function check_uses(rule)
   for name in pairs(rule.uses) do
     if not decisions.by_name[name] then
-      error(("%s: rule %s uses the decision %s, which does not exist"):format(
-        rule.where, rule.name, name), 0)
+      error(("%s: rule %s uses the decision %s, which does not exist%s"):format(
+        rule.where, rule.name, name, misspelt.hint(name, decisions.by_name)), 0)
     end
   end
 end
@@ -86,33 +85,48 @@ function rules.finish()
   for _, rule in ipairs(rules.list) do
     for _, event in ipairs(rule.events) do
       if not registry.get(event.entity) then
-        error(("rule %s (%s): there is no entity %s"):format(rule.name, rule.where, event.entity), 0)
+        error(("%s: rule %s: there is no entity %s%s"):format(tostring(places.item(rule.where, "on")), rule.name,
+          event.entity, misspelt.hint(event.entity, registry.by_name)), 0)
       end
       check_uses(rule)
       local index = rule.invariant and rules.invariants or rules.reactions
-      local key = event.entity .. "." .. event.kind
-      index[key] = index[key] or {}
-      table.insert(index[key], rule)
+      index[event.entity] = index[event.entity] or {}
+      local own = index[event.entity]
+      own[event.kind] = own[event.kind] or {}
+      table.insert(own[event.kind], rule)
     end
   end
 end
+
+local none = {}
+local created, changed, archived = { "created" }, { "changed" }, { "archived" }
+local created_and_archived = { "created", "archived" }
 
 -- A record made and then changed in one unit was, on balance, created; one that came back to what it was did not change.
 local function net_kinds(change)
   local kinds = change.kinds
   if kinds.created then
-    return kinds.archived and { "created", "archived" } or { "created" }
+    return kinds.archived and created_and_archived or created
   elseif kinds.archived then
-    return { "archived" }
+    return archived
   end
-  return records.equal(change.entity, change.before, change.after) and {} or { "changed" }
+  return records.equal(change.entity, change.before, change.after) and none or changed
+end
+
+-- The rules of an index for an entity and a kind of change.
+local function rules_for(index, entity, kind)
+  local own = index[entity.name]
+  return own and own[kind] or none
 end
 
 -- Each run gets the record for itself: what it does to the table, the next does not see.
 local function run_as_system(rule, change)
-  local cause = { kind = "rule", id = rule.name, version = rule.plugin.version }
-  local before = change.before and records.copy(change.before)
-  return pcall(context.as, context.system, cause, rule.run, records.copy(change.after), before)
+  local ctx = context.current()
+  local actor, cause = ctx.actor, ctx.cause
+  ctx.actor, ctx.cause = context.system, rule.cause
+  local ok, fault = pcall(rule.run, records.copy(change.after), change.before and records.copy(change.before))
+  ctx.actor, ctx.cause = actor, cause
+  return ok, fault
 end
 
 -- What an invariant tells the caller is what its author wrote. Whatever else it met while it ran as the system is for the
@@ -132,7 +146,7 @@ local function hold_invariants()
     if change.unchecked then
       change.unchecked = false
       for _, kind in ipairs(net_kinds(change)) do
-        for _, rule in ipairs(rules.invariants[change.entity.name .. "." .. kind] or {}) do
+        for _, rule in ipairs(rules_for(rules.invariants, change.entity, kind)) do
           local ok, fault = run_as_system(rule, change)
           if not ok then
             refuse(rule, fault)
@@ -157,7 +171,7 @@ local function react(rule, change)
   context.current().decided = nil
   store.mark()
   local ok, fault = run_as_system(rule, change)
-  if ok then
+  if ok and net.mark() > mark then
     ok, fault = pcall(hold_invariants)
   end
   if ok then
@@ -173,7 +187,7 @@ end
 local function react_to(change)
   local ran = false
   for _, kind in ipairs(net_kinds(change)) do
-    for _, rule in ipairs(rules.reactions[change.entity.name .. "." .. kind] or {}) do
+    for _, rule in ipairs(rules_for(rules.reactions, change.entity, kind)) do
       if not change.done[rule.name] then
         change.done[rule.name] = true
         react(rule, change)

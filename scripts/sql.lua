@@ -70,17 +70,34 @@ function sql.insert(entity)
   return entity.sql_insert
 end
 
---- Sets some columns of one record, if it still has the version read before.
----@param entity table
----@param columns string[]
----@return string parameters: the values, changed_at, id, version
-function sql.update(entity, columns)
+local function make_update(entity, columns)
   local sets = {}
   for i, column in ipairs(columns) do
     sets[i] = name(column) .. " = ?, "
   end
   return ("UPDATE %s SET %sversion = version + 1, changed_at = ? WHERE id = ? AND version = ?"):format(
     name(entity.name), table.concat(sets))
+end
+
+-- So many updates of an entity are remembered: which columns a caller changes together, nobody knows beforehand.
+local UPDATES_KEPT = 64
+
+--- Sets some columns of one record, if it still has the version read before.
+---@param entity table
+---@param columns string[]
+---@return string parameters: the values, changed_at, id, version
+function sql.update(entity, columns)
+  local kept, key = entity.sql_updates, table.concat(columns, " ")
+  if not kept or kept.count == UPDATES_KEPT then
+    kept = { count = 0, by_key = {} }
+    entity.sql_updates = kept
+  end
+  local text = kept.by_key[key]
+  if not text then
+    text = make_update(entity, columns)
+    kept.by_key[key], kept.count = text, kept.count + 1
+  end
+  return text
 end
 
 -- A statement under construction: text and parameters grow together.

@@ -305,47 +305,31 @@ static int undo(lua_State *L)
 	return mark_end(L, STORE_UNDO);
 }
 
-/* The fields of the change at 1 are left on the stack, which keeps their bytes during the call. */
-static const char *text_field(lua_State *L, const char *name, bool required, size_t *len)
+static const char *text_or_null(lua_State *L, int index)
 {
-	int type = lua_getfield(L, 1, name);
-
-	if (type != LUA_TSTRING && (required || type != LUA_TNIL))
-		luaL_error(L, "change.%s must be a string, not %s", name, luaL_typename(L, -1));
-	return lua_tolstring(L, -1, len);
+	return lua_isnoneornil(L, index) ? NULL : luaL_checkstring(L, index);
 }
 
-static int64_t integer_field(lua_State *L, const char *name, bool required)
-{
-	int is_integer;
-	lua_Integer value;
-
-	if (lua_getfield(L, 1, name) == LUA_TNIL && !required)
-		return 0;
-	value = lua_tointegerx(L, -1, &is_integer);
-	if (!is_integer)
-		luaL_error(L, "change.%s must be an integer, not %s", name, luaL_typename(L, -1));
-	return value;
-}
-
+/* append(txn, entity, id, version, at, actor, cause_kind, cause_id, cause_version, generation,
+ * body): a row of the change log; actor, cause_id and cause_version may be nil. */
 static int append(lua_State *L)
 {
 	struct task *task = task_may_wait(L, who);
 	struct store_unit *unit = task_unit(L, task);
-	struct change change;
+	struct change change = {
+		.txn = luaL_checkinteger(L, 1),
+		.entity = luaL_checkstring(L, 2),
+		.id = luaL_checkinteger(L, 3),
+		.version = luaL_checkinteger(L, 4),
+		.at = luaL_checkinteger(L, 5),
+		.actor = luaL_optinteger(L, 6, 0),
+		.cause_kind = luaL_checkstring(L, 7),
+		.cause_id = text_or_null(L, 8),
+		.cause_version = text_or_null(L, 9),
+		.generation = luaL_checkstring(L, 10),
+	};
 
-	luaL_checktype(L, 1, LUA_TTABLE);
-	change.txn = integer_field(L, "txn", true);
-	change.entity = text_field(L, "entity", true, NULL);
-	change.id = integer_field(L, "id", true);
-	change.version = integer_field(L, "version", true);
-	change.at = integer_field(L, "at", true);
-	change.actor = integer_field(L, "actor", false);
-	change.cause_kind = text_field(L, "cause_kind", true, NULL);
-	change.cause_id = text_field(L, "cause_id", false, NULL);
-	change.cause_version = text_field(L, "cause_version", false, NULL);
-	change.generation = text_field(L, "generation", true, NULL);
-	change.body = text_field(L, "body", true, &change.body_len);
+	change.body = luaL_checklstring(L, 11, &change.body_len);
 	task_expect(task);
 	change_append(unit, &change, store_call_done, task);
 	return task_await(L, task, after_call);

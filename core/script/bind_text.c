@@ -39,6 +39,16 @@ static int changed(lua_State *L, int (*change)(struct buf *, const char *, size_
 	return 1;
 }
 
+void bind_push_lower(lua_State *L, const char *text, size_t len)
+{
+	struct buf *out = bind_buf(L);
+
+	if (utf8_lower(out, text, len) == TM_EINVAL)
+		luaL_error(L, "not valid UTF-8");
+	bind_push_buf(L, out);
+	buf_free(out);
+}
+
 /* lower(text) -> text */
 static int text_lower(lua_State *L)
 {
@@ -51,9 +61,7 @@ static int text_normalize(lua_State *L)
 	return changed(L, utf8_normalize);
 }
 
-/* How a text is kept: without white space around (one of many lines: as it is, but empty when it is
- * nothing else), in normal form C. Pushes the text; false when one line has a control character. */
-static bool push_tidy(lua_State *L, const char *text, size_t len, bool many_lines)
+bool bind_push_tidy(lua_State *L, const char *text, size_t len, bool many_lines)
 {
 	bool ascii = true;
 	const char *core = text;
@@ -92,7 +100,7 @@ static int text_tidy(lua_State *L)
 	const char *text = luaL_checklstring(L, 1, &len);
 
 	luaL_argcheck(L, len < INT32_MAX, 1, "too long");
-	if (!push_tidy(L, text, len, lua_toboolean(L, 2))) {
+	if (!bind_push_tidy(L, text, len, lua_toboolean(L, 2))) {
 		lua_pushnil(L);
 		return 1;
 	}

@@ -287,8 +287,8 @@ void run_clear(struct run *run)
 	run->broken = BREACH_NONE;
 	run->grown = 0;
 	run->calls = 0;
-	run->fixed = false;
 	run->quick_ns = 0;
 	run->can_give_way = false;
+	run->fixed = false;
 	forget(run);
 }

@@ -386,16 +386,12 @@ static void set_lost(struct task *task)
 	set_failed(task, task->lost.code);
 }
 
-static void set_raised(struct task *task, int status)
+static void tell_raised(struct task *task, int status)
 {
 	if (status == LUA_YIELD)
 		buf_puts(&task->text, "a task yielded that waits for nothing");
 	else
 		describe_error(task);
-	if (task->run.broken > BREACH_GIVE_WAY)
-		set_over_budget(task);
-	else
-		set_failed(task, TM_ESCRIPT);
 }
 
 /* For the next reads of the route. One that was sent on at once tells nothing new. */
@@ -418,6 +414,8 @@ static void task_end(struct task *task, int status)
 	/* What should give way but came to its end before it was asked has its answer. */
 	bool gave_way = failed && task->run.broken == BREACH_GIVE_WAY;
 
+	if (failed && !lost && task->run.broken == BREACH_NONE)
+		tell_raised(task, status); /* which may break the budget in its turn */
 	if (task->run.broken > BREACH_GIVE_WAY)
 		set_over_budget(task);
 	else if (gave_way)
@@ -425,7 +423,7 @@ static void task_end(struct task *task, int status)
 	else if (lost)
 		set_lost(task);
 	else if (failed)
-		set_raised(task, status);
+		set_failed(task, TM_ESCRIPT);
 	count_pace(task, gave_way);
 	task->unit = NULL;
 	if (unit == NULL || task->unit_lent)

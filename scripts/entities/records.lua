@@ -6,6 +6,7 @@
 local changes = require "changes"
 local clock = require "core.clock"
 local context = require "context"
+local fields = require "core.fields"
 local i18n = require "i18n"
 local id = require "core.id"
 local json = require "core.json"
@@ -198,31 +199,43 @@ local function by_field(a, b)
   return (a.field or "") < (b.field or "")
 end
 
---- Reads what was given for some fields.
+-- What core.fields takes of an entity's input.
+local function plan_of(entity)
+  entity.plan = entity.plan or fields.plan(entity.fields)
+  return entity.plan
+end
+
+local none = {}
+
+--- Reads what was given for some fields. What the plan leaves is of a type with parts, or wrong.
+---@param room integer|nil how many more values the caller adds
 ---@return table columns place in the table → value; missing for what is to be cleared
 ---@return table values field → value as in a record, or json.null
 ---@return table faults
-local function read_input(entity, input, actor, may_set_state)
-  local columns, values, faults = {}, {}, {}
-  local known = policies.known_fields(entity, actor)
-  for name, given in pairs(input) do
+local function read_input(entity, input, actor, may_set_state, room)
+  local known, faults = policies.known_fields(entity, actor), {}
+  local columns, values, rest, references = plan_of(entity):take(input, known, actor.system, may_set_state, room)
+  for _, name in ipairs(rest or none) do
+    local given, field = input[name], entity.by_name[name]
     local refused = refuses(entity, name, actor, known, may_set_state)
     if refused then
       faults[#faults + 1] = refused
     elseif given == json.null then
       values[name] = json.null
     else
-      local field = entity.by_name[name]
-      local inner = take(field, columns, values, faults, field.kind.read(field, given))
-      if inner and field.type == "reference" then
-        check_reference(field, inner, actor, faults)
-      end
+      take(field, columns, values, faults, field.kind.read(field, given))
     end
     if #faults == MAX_FAULTS then
       break
     end
   end
-  table.sort(faults, by_field)
+  for _, name in ipairs(#faults < MAX_FAULTS and references or none) do
+    local field = entity.by_name[name]
+    check_reference(field, columns[field.columns[1].at], actor, faults)
+  end
+  if #faults > 1 then
+    table.sort(faults, by_field)
+  end
   return columns, values, faults
 end
 
@@ -322,6 +335,8 @@ local function without_null(values)
   return values
 end
 
+local ROOM_OF_NEW = 8 -- id, version, times, defaults
+
 --- Creates a record.
 ---@param entity table
 ---@param input table field → value
@@ -334,7 +349,7 @@ function records.create(entity, input)
   if not policies.any(entity, "create", actor, given) then
     forbidden()
   end
-  local columns, values, faults = read_input(entity, input, actor, true)
+  local columns, values, faults = read_input(entity, input, actor, true, ROOM_OF_NEW)
   add_defaults(entity, columns, values, actor)
   without_null(values)
   check_required(entity, values, faults)
@@ -367,18 +382,19 @@ end
 -- What would differ: the names of columns, their values, and the fields' values before and after; nil when nothing would.
 local function difference(entity, before, columns, values)
   local change = { names = {}, values = {}, old = {}, new = {} }
-  local n = 0
-  for _, field in ipairs(entity.fields) do
-    local value = values[field.name]
-    local was = before[field.name]
+  local fields_of, n = entity.fields, 0
+  for i = 1, #fields_of do
+    local field = fields_of[i]
+    local name = field.name
+    local value, was = values[name], before[name]
     if value ~= nil and (field.kind.secret or not same(was, value ~= json.null and value or nil)) then
       for _, column in ipairs(field.columns) do
         n = n + 1
         change.names[n] = column.name
         change.values[n] = value ~= json.null and columns[column.at] or nil
       end
-      change.old[field.name] = was == nil and json.null or was
-      change.new[field.name] = value
+      change.old[name] = was == nil and json.null or was
+      change.new[name] = value
     end
   end
   change.n = n
@@ -420,11 +436,14 @@ end
 
 -- What was given, with values that have parts merged into what is there.
 local function merged(entity, before, input)
-  local whole = {}
-  for name, given in pairs(input) do
-    local field = entity.by_name[name]
-    local merge = field and field.kind.merge
-    whole[name] = merge and before[name] ~= nil and given ~= json.null and merge(before[name], given) or given
+  local whole = input
+  for _, field in ipairs(entity.mergeable) do
+    local name = field.name
+    local given = input[name]
+    if given ~= nil and given ~= json.null and before[name] ~= nil then
+      whole = whole == input and copy(input) or whole
+      whole[name] = field.kind.merge(before[name], given)
+    end
   end
   return whole
 end
@@ -484,6 +503,21 @@ local function state_labels(entity, names)
   return labels
 end
 
+-- What a move was given and does not set.
+local function refuse_names(move, input)
+  local faults = {}
+  for name in maps.sorted(input) do
+    if not move.may_set[name] then
+      faults[#faults + 1] = problem.fault(
+        tostring(name), "field.not_in_move", { move = move.name, known = table.concat(move.sets, ", ") })
+    end
+    if #faults == MAX_FAULTS then
+      break
+    end
+  end
+  problem.raise(422, faults)
+end
+
 --- Moves a record along its lifecycle: `POST …/ID/MOVE`.
 ---@param entity table
 ---@param sealed string
@@ -498,19 +532,12 @@ function records.move(entity, sealed, move_name, input)
       state = before[entity.state] and state_labels(entity, { before[entity.state] }) or i18n.text "detail.no_state",
     }) }), 0)
   end
-  local given, faults = {}, {}
-  for name, value in maps.sorted(input or {}) do
+  local given = {}
+  for name, value in pairs(input or {}) do
     if not move.may_set[name] then
-      faults[#faults + 1] = problem.fault(tostring(name), "field.not_in_move", { move = move_name, known = table.concat(move.sets, ", ") })
+      refuse_names(move, input)
     end
     given[name] = value
-    if #faults == MAX_FAULTS then
-      break
-    end
-  end
-  table.sort(faults, by_field)
-  if #faults > 0 then
-    problem.raise(422, faults)
   end
   given[entity.state] = move.to
   return apply(entity, inner, before, actor, given, { action = move_name, kind = "changed", may_set_state = true, free_fields = true }), inner

@@ -6,6 +6,7 @@
 --                               nil and a fault { code, values }; nil alone: it is as good as empty
 --   load(field, first, …)       column values → the value in a record, never called for NULL
 --   merge(before, given)        what a merge patch of a value that has parts comes to (may be missing)
+--   max                         how many characters a text has at most, where its field says nothing
 --   operators                   which filters it has
 --   operand(field, text)        a filter's text → the value to compare with, or nil and a fault
 --   sort                        the suffix of the column to sort and compare by, or false
@@ -18,6 +19,7 @@
 local clock = require "core.clock"
 local context = require "context"
 local decimal = require "core.decimal"
+local fields = require "core.fields"
 local id = require "core.id"
 local money = require "money"
 local settings = require "settings"
@@ -29,8 +31,6 @@ local equality = { "eq", "ne", "in", "null" }
 local ordered = { "eq", "ne", "lt", "le", "gt", "ge", "in", "null" }
 local textual = { "eq", "ne", "lt", "le", "gt", "ge", "in", "has", "null" }
 
-local MAX_SAFE = 9007199254740991 -- 2^53 - 1: what every reader of JSON keeps exactly (RFC 8259 section 6)
-
 local function one_column(kind)
   return function()
     return { { "", kind } }
@@ -41,32 +41,45 @@ local function as_is(_, value)
   return value
 end
 
-local function checked_text(field, value, default_max, many_lines)
-  if type(value) ~= "string" then
-    return nil, { "field.text" }
-  end
-  local tidy, count = text.tidy(value, many_lines)
-  local max = field.max or default_max
-  if not tidy then
-    return nil, { "field.line" }
-  elseif count > max then
-    return nil, { "field.too_long", { max = max, count = count } }
-  elseif tidy == "" then
-    return nil
-  end
-  return field.lower and text.lower(tidy) or tidy
+local function no_details()
+  return nil
 end
 
-local function text_type(default_max, check, many_lines)
+-- The faults that core.fields finds, and what their words need (scripts/texts.lua).
+local details = {
+  ["field.text"] = no_details, ["field.line"] = no_details, ["field.email"] = no_details, ["field.phone"] = no_details,
+  ["field.url"] = no_details, ["field.integer"] = no_details, ["field.boolean"] = no_details, ["field.date"] = no_details,
+  ["field.timestamp"] = no_details,
+  ["field.too_long"] = function(field, count)
+    return { max = field.max or field.kind.max, count = count }
+  end,
+  ["field.min"] = function(field)
+    return { min = field.min }
+  end,
+  ["field.max"] = function(field)
+    return { max = field.max }
+  end,
+  ["field.choice"] = function(field)
+    return { values = table.concat(field.value_names, ", ") }
+  end,
+  ["field.reference"] = function(field)
+    return { entity = field.to }
+  end,
+}
+
+-- `read` of the types that core/script/bind_fields.c knows.
+local function read_plain(field, value)
+  field.reader = field.reader or fields.reader(field)
+  local first, code, number = field.reader:read(value)
+  if first ~= nil or not code then
+    return first
+  end
+  return nil, { code, details[code](field, number) }
+end
+
+local function text_type(max)
   return {
-    columns = one_column "TEXT", load = as_is, operators = textual, sort = "", shown = "text",
-    read = function(field, value)
-      local good, fault = checked_text(field, value, default_max, many_lines)
-      if good and check and not check(good) then
-        return nil, { "field." .. field.type }
-      end
-      return good, fault
-    end,
+    columns = one_column "TEXT", load = as_is, operators = textual, sort = "", shown = "text", max = max, read = read_plain,
     operand = function(field, value)
       return field.lower and text.lower(value) or value
     end,
@@ -74,31 +87,13 @@ local function text_type(default_max, check, many_lines)
 end
 
 types.text = text_type(255)
-types.long_text = text_type(100000, nil, true)
-types.email = text_type(254, function(value)
-  return value:find("^[^%s@]+@[^%s@]+%.[^%s@]+$") ~= nil
-end)
-types.phone = text_type(40, function(value)
-  return value:find("^%+?[%d%s%-%(%)%.]+$") ~= nil and value:find("%d") ~= nil
-end)
-types.url = text_type(2000, function(value)
-  return value:find("^https?://[^%s]+$") ~= nil
-end)
+types.long_text = text_type(100000)
+types.email = text_type(254)
+types.phone = text_type(40)
+types.url = text_type(2000)
 
 types.integer = {
-  columns = one_column "INTEGER", load = as_is, operators = ordered, sort = "", sum = "", shown = "integer",
-  read = function(field, value)
-    local whole = math.type(value) == "float" and math.tointeger(value) or value
-    if math.type(whole) ~= "integer" or whole > MAX_SAFE or whole < -MAX_SAFE then
-      return nil, { "field.integer" }
-    end
-    if field.min and whole < field.min then
-      return nil, { "field.min", { min = field.min } }
-    elseif field.max and whole > field.max then
-      return nil, { "field.max", { max = field.max } }
-    end
-    return whole
-  end,
+  columns = one_column "INTEGER", load = as_is, operators = ordered, sort = "", sum = "", shown = "integer", read = read_plain,
   operand = function(_, value)
     return value:find("^%-?%d+$") and math.tointeger(tonumber(value)) or nil, { "field.integer" }
   end,
@@ -194,13 +189,7 @@ types.money = {
 }
 
 types.boolean = {
-  columns = one_column "INTEGER", operators = equality, sort = "", shown = "boolean",
-  read = function(_, value)
-    if type(value) ~= "boolean" then
-      return nil, { "field.boolean" }
-    end
-    return value and 1 or 0
-  end,
+  columns = one_column "INTEGER", operators = equality, sort = "", shown = "boolean", read = read_plain,
   load = function(_, value)
     return value ~= 0
   end,
@@ -221,54 +210,24 @@ local function as_read(kind)
 end
 
 types.date = as_read {
-  columns = one_column "TEXT", load = as_is, operators = ordered, sort = "", shown = "text",
-  read = function(_, value)
-    if type(value) ~= "string" or not clock.date(value) then
-      return nil, { "field.date" }
-    end
-    return value
-  end,
+  columns = one_column "TEXT", load = as_is, operators = ordered, sort = "", shown = "text", read = read_plain,
 }
 
 types.timestamp = as_read {
-  columns = one_column "INTEGER", operators = ordered, sort = "", shown = "timestamp",
-  read = function(_, value)
-    local ms = type(value) == "string" and clock.parse(value)
-    if not ms then
-      return nil, { "field.timestamp" }
-    end
-    return ms
-  end,
+  columns = one_column "INTEGER", operators = ordered, sort = "", shown = "timestamp", read = read_plain,
   load = function(_, ms)
     return clock.format(ms)
   end,
 }
 
-local function choice_read(field, value)
-  if type(value) ~= "string" or not field.values_by_name[value] then
-    return nil, { "field.choice", { values = table.concat(field.value_names, ", ") } }
-  end
-  return value
-end
-
 types.choice = as_read {
-  columns = one_column "TEXT", load = as_is, operators = equality, sort = "", shown = "text", read = choice_read,
+  columns = one_column "TEXT", load = as_is, operators = equality, sort = "", shown = "text", read = read_plain,
 }
 types.state = types.choice
 
 -- That the record exists, and that the actor may know it, is checked by scripts/entities/records.lua.
 types.reference = as_read {
-  columns = one_column "INTEGER", operators = equality, sort = "", shown = "id",
-  read = function(field, value)
-    if type(value) == "table" and type(value.id) == "string" then
-      value = value.id
-    end
-    local inner = type(value) == "string" and id.open(value)
-    if not inner then
-      return nil, { "field.reference", { entity = field.to } }
-    end
-    return inner
-  end,
+  columns = one_column "INTEGER", operators = equality, sort = "", shown = "id", read = read_plain,
   load = function(_, inner)
     return id.seal(inner)
   end,

@@ -11,17 +11,19 @@ local request = require "http.request"
 local task = require "core.task"
 
 -- Why the control thread did not even try.
-local statuses = { unknown = 404, ambiguous = 409, refused = 409, gone = 409, version = 409, busy = 503, stopping = 503, memory = 503 }
+local reasons = {
+  unknown = { 404, "not_found", "generation.unknown" }, ambiguous = { 409, "conflict", "generation.ambiguous" },
+  refused = { 409, "conflict", "generation.refused" }, gone = { 409, "conflict", "generation.gone" },
+  version = { 409, "conflict", "generation.version" },
+}
 
 local function ask(order)
   local answer = json.decode(task.control(json.encode(order)))
-  local status = answer.error and (statuses[answer.error] or 500)
-  if status == 503 then
+  local reason = reasons[answer.error]
+  if reason then
+    error(problem.new(reason[1], reason[2], { detail = i18n.text(reason[3]) }), 0)
+  elseif answer.error then -- too many wait, or the server is stopping
     error(problem.new(503, "busy", { headers = { ["retry-after"] = "1" } }), 0)
-  elseif status == 404 then
-    error(problem.new(404, "not_found", { detail = i18n.text "generation.unknown" }), 0)
-  elseif status then
-    error(problem.new(status, "conflict", { detail = i18n.text("generation." .. answer.error) }), 0)
   end
   return answer
 end

@@ -1,8 +1,8 @@
 -- scripts/http/routes.lua: every route of the HTTP API, as a list that can be read and tested.
 --
 -- A route: method, pattern ("/api/v1/lead/{id}"), `reads` (runs on a worker and changes nothing), `open` (needs no
--- session), `here` (changes nothing in the store, and runs on the worker like a read), `prepare(body, req)` on a
--- worker, `plugin` whose action it is, `run(req, args, prepared)` → an answer.
+-- session), `here` (changes nothing in the store, and runs on the worker like a read), `prepare(body, req)` on a worker,
+-- `plugin` whose action it is, `run(req, args, prepared)` → an answer.
 
 local registry = require "entities.registry"
 local actions = require "actions"
@@ -40,15 +40,7 @@ local function add_entity(entity)
     one.pattern = base .. one.pattern
     add(one)
   end
-  local named = {}
-  for name in pairs(entity.lifecycle and entity.lifecycle.moves or {}) do
-    named[#named + 1] = name
-  end
-  for name in pairs(actions.by_entity[entity.name] or {}) do
-    named[#named + 1] = name
-  end
-  table.sort(named)
-  for _, name in ipairs(named) do
+  for _, name in ipairs(actions.names(entity)) do
     local route = rest.act(entity, name)
     route.pattern = base .. "/{id}/" .. name
     add(route)

@@ -31,16 +31,9 @@ local function load_alone(text, name)
   return assert(load(text, name, "t", env))()
 end
 
--- What a frozen table hides.
+-- What a frozen table of scripts/api.lua shows.
 local function inside(frozen)
-  local look = debug.getmetatable(frozen).__index
-  for i = 1, 10 do
-    local name, value = debug.getupvalue(look, i)
-    if name == "table_" then
-      return value
-    end
-  end
-  error "scripts/api.lua no longer freezes `mill` by a table named table_"
+  return debug.getmetatable(frozen).__index
 end
 
 --- What plugins get, as the names that headings of the reference have: "mill.entity", "Records:get".
@@ -51,7 +44,7 @@ function reference.offered(text)
   for name in pairs(mill) do
     names["mill." .. name] = true
   end
-  for name in pairs(mill.db.anything) do
+  for name in pairs(inside(mill.db.anything)) do
     names["Records:" .. name] = true
   end
   names["Db:as"] = type(mill.db.as) == "function" or nil

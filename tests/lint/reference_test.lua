@@ -14,7 +14,7 @@ end
 local cases = {
   { API, "function mill.today()", "function mill.yesterday()", {
     "mill.lua: it lacks mill.yesterday", "api.lua: it lacks mill.today" } },
-  { API, "if name == \"as\" then", "if name == \"with\" then", { "api.lua: it lacks Db:as" } },
+  { API, "handles = { as = as }", "handles = { with = as }", { "api.lua: it lacks Db:as" } },
   { API, "function methods.archive(", "function methods.hide(", {
     "mill.lua: it lacks Records:hide", "api.lua: it lacks Records:archive" } },
   { API, "mill.page = declaration", "mill.side = declaration", {
