@@ -329,6 +329,7 @@ static void describe_error(struct task *task)
 	lua_pushcfunction(L, describe);
 	lua_pushlightuserdata(L, task);
 	lua_xmove(task->L, L, 1);
+	run_prepare(L);
 	run_moves(&task->run, L);
 	task->run.left_ns = budget_of(task);
 	run_begin(&task->run, state, task_growth(state), &before);
