@@ -185,7 +185,7 @@ test('a new generation takes over while states are made for a thread that had no
   assert.equal(await name_of_top(), 'as it was');
 });
 
-test('a stop ends well while a task spins, and while its state is made for a thread that had none', async () => {
+test('a stop ends well while a task spins, and while its state is made again', async () => {
   for (const wait of [0, 100, 260, 320]) {
     await serve();
     const spinning = Promise.allSettled([spin(1), admin.get('/api/v1/top?spin')]);
