@@ -92,7 +92,7 @@ try {
   say('create, under fire', under_fire.creates);
   const states = (server.logs.match(/made for a thread that had none/g) ?? []).length;
   console.log(`  ${hostile.snippets.length} snippets at once: ${[...counts].sort().map(([status, count]) => `${count} × ${status}`).join(', ')}; `
-    + `${states} states made for a thread that had none`);
+    + `${states} states made again`);
 } finally {
   agent.destroy();
   await server.stop();

@@ -164,7 +164,7 @@ test('whatever writes in a request, writes in its unit of work: no handle is ano
   assert.equal(await kept(), 5);
 });
 
-test('a new generation takes over while states are made for a thread that had none, and the old one is gone', async () => {
+test('a new generation takes over while states are made again, and the old one is gone', async () => {
   await serve('--watch');
   const version = () => admin.post(`/api/v1/top/${top}/version`);
   const stops = [asking(() => admin.get('/api/v1/lead?limit=5')), asking(version), asking(() => admin.get(`/api/v1/top/${top}`))];
