@@ -113,7 +113,7 @@ function Db:as(user) end
 ---@field title? mill.Text
 ---@field needs? table<string, string> plugin → version, such as "^1.2"
 ---@field settings? table<string, mill.Setting|any> name → setting; in a pack also name → value of a plugin's setting
----@field permissions? string[] `{ "elevate" }`: its actions may act as others than the caller
+---@field permissions? table<integer|string, string|string[]> such as `{ "elevate", net = { "erp.example.com" } }`
 
 ---A setting, as a manifest declares it.
 ---@class mill.Setting
