@@ -35,8 +35,12 @@ struct field {
 	bool lower, many_lines;
 	bool of_system, is_state; /* set by the system only; by moves and imports only */
 	int64_t min, max;
-	int column; /* from 1; 0: not known */
+	bool secret;
+	int column; /* the first, from 1; 0: not known */
+	int width;  /* how many columns */
 };
+
+enum { FIELDS_MAX = 1024 };
 
 struct plan {
 	unsigned count;
@@ -277,6 +281,11 @@ static int reader_read(lua_State *L)
 	return 3;
 }
 
+static bool is_null(lua_State *L, int index)
+{
+	return lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL;
+}
+
 /* Takes the value at `index` of the field: its column goes to the table at `columns`, what a record
  * holds to that at `values`, under the key at `key`. False when it is not good. */
 static bool take(lua_State *L, const struct field *field, int key, int index, int sets, int columns)
@@ -285,7 +294,7 @@ static bool take(lua_State *L, const struct field *field, int key, int index, in
 	struct fault fault;
 	enum verdict verdict;
 
-	if (lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL) {
+	if (is_null(L, index)) {
 		verdict = EMPTY;
 	} else {
 		lua_rawgeti(L, sets, field->kind == CHOICE ? field->column : 0);
@@ -395,10 +404,101 @@ static int plan_take(lua_State *L)
 
 		if (field == NULL || !take(L, field, key, key + 1, SETS, COLUMNS))
 			add_name(L, REST, key);
-		else if (field->kind == REFERENCE && !lua_isuserdata(L, key + 1))
+		else if (field->kind == REFERENCE && !is_null(L, key + 1))
 			add_name(L, REFS, key);
 	}
 	return 4;
+}
+
+/* What a change would be */
+
+enum { BEFORE = 2, GIVEN_COLUMNS, GIVEN_VALUES, FIELD_NAMES };
+
+/* Pushes the field's name, the value before and the value given; false when these are the same. A
+ * secret's value is not known, so it is always another. */
+static bool push_values(lua_State *L, const struct field *field, int number)
+{
+	int name, was, value;
+
+	lua_rawgeti(L, FIELD_NAMES, number);
+	name = lua_gettop(L);
+	was = name + 1;
+	value = name + 2;
+	lua_pushvalue(L, name);
+	lua_rawget(L, BEFORE);
+	lua_pushvalue(L, name);
+	if (lua_rawget(L, GIVEN_VALUES) == LUA_TNIL)
+		return false;
+	if (field->secret)
+		return true;
+	if (lua_isnil(L, was))
+		return !is_null(L, value);
+	return !lua_rawequal(L, was, value) && !bind_decimal_same(L, was, value);
+}
+
+/* Adds the field whose name and values push_values has left at the top to the list and the two
+ * tables that stand at `list` and behind it. Returns how many values the list has by then. */
+static int add_difference(lua_State *L, const struct field *field, int list, int count)
+{
+	int value = lua_gettop(L), was = value - 1, name = value - 2;
+
+	for (int i = 0; i < field->width; i++) {
+		if (is_null(L, value))
+			lua_pushnil(L);
+		else
+			lua_rawgeti(L, GIVEN_COLUMNS, field->column + i);
+		lua_rawseti(L, list, ++count);
+	}
+	lua_pushvalue(L, name);
+	if (lua_isnil(L, was))
+		lua_pushlightuserdata(L, NULL);
+	else
+		lua_pushvalue(L, was);
+	lua_rawset(L, list + 1);
+	lua_pushvalue(L, name);
+	lua_pushvalue(L, value);
+	lua_rawset(L, list + 2);
+	return count;
+}
+
+/* plan:difference(before, columns, values) -> which, parameters, count, old, new
+ *
+ * What these columns and values would change in a record; nothing when that is nothing. `which` is
+ * the same text for the same fields; `parameters` are the values of their columns, in order, with
+ * room for three more. */
+static int plan_difference(lua_State *L)
+{
+	const struct plan *plan = luaL_checkudata(L, PLAN, plan_type);
+	char which[FIELDS_MAX / 8] = {0};
+	int fields = 0, width = 0, count = 0, list;
+
+	lua_settop(L, GIVEN_VALUES);
+	lua_getiuservalue(L, PLAN, 3);
+	for (unsigned i = 0; i < plan->count; i++) {
+		if (push_values(L, &plan->fields[i], (int)i + 1)) {
+			which[i / 8] |= (char)(1 << (i % 8));
+			fields++;
+			width += plan->fields[i].width;
+		}
+		lua_settop(L, FIELD_NAMES);
+	}
+	if (fields == 0)
+		return 0;
+	lua_pushlstring(L, which, (plan->count + 7) / 8);
+	lua_createtable(L, width + 3, 0);
+	list = lua_gettop(L);
+	lua_createtable(L, 0, fields);
+	lua_createtable(L, 0, fields);
+	for (unsigned i = 0; i < plan->count; i++) {
+		if ((which[i / 8] >> (i % 8) & 1) == 0)
+			continue;
+		push_values(L, &plan->fields[i], (int)i + 1);
+		count = add_difference(L, &plan->fields[i], list, count);
+		lua_settop(L, list + 2);
+	}
+	lua_pushinteger(L, count);
+	lua_insert(L, list + 1);
+	return 5;
 }
 
 /* Making */
@@ -472,9 +572,14 @@ static void read_field(lua_State *L, struct field *field)
 	field->lower = is_text && flag_field(L, table, "lower");
 	field->min = integer_field(L, table, "min", INT64_MIN);
 	field->max = integer_field(L, table, "max", INT64_MAX);
-	field->column = 0;
-	if (lua_getfield(L, table, "columns") == LUA_TTABLE && lua_rawgeti(L, -1, 1) == LUA_TTABLE)
+	field->secret = lua_getfield(L, table, "kind") == LUA_TTABLE &&
+			flag_field(L, lua_gettop(L), "secret");
+	field->column = field->width = 0;
+	if (lua_getfield(L, table, "columns") == LUA_TTABLE &&
+		lua_rawgeti(L, -1, 1) == LUA_TTABLE) {
+		field->width = (int)lua_rawlen(L, -2);
 		field->column = (int)integer_field(L, lua_gettop(L), "at", 0);
+	}
 	lua_settop(L, table);
 }
 
@@ -497,45 +602,49 @@ static int reader_new(lua_State *L)
 /* plan(fields) -> plan; each field's columns have their places by now */
 static int plan_new(lua_State *L)
 {
-	enum { FIELDS = 1, USERDATA, NAMES_OF, SETS_OF };
+	enum { FIELDS = 1, USERDATA, NUMBERS_OF, SETS_OF, NAMES_OF };
 	struct plan *plan;
 	size_t count;
 
 	luaL_checktype(L, FIELDS, LUA_TTABLE);
 	lua_settop(L, FIELDS);
 	count = lua_rawlen(L, FIELDS);
-	plan = lua_newuserdatauv(L, sizeof *plan + count * sizeof *plan->fields, 2);
+	luaL_argcheck(L, count <= FIELDS_MAX, FIELDS, "too many fields");
+	plan = lua_newuserdatauv(L, sizeof *plan + count * sizeof *plan->fields, 3);
 	plan->count = (unsigned)count;
 	plan->columns = 0;
 	lua_createtable(L, 0, (int)count);
 	lua_newtable(L);
+	lua_createtable(L, (int)count, 0);
 	for (size_t i = 0; i < count; i++) {
 		struct field *field = &plan->fields[i];
 
 		lua_rawgeti(L, FIELDS, (lua_Integer)i + 1);
 		read_field(L, field);
 		luaL_argcheck(L, field->column > 0, FIELDS, "a field has no column");
-		if (plan->columns < field->column)
-			plan->columns = field->column;
+		if (plan->columns < field->column + field->width - 1)
+			plan->columns = field->column + field->width - 1;
 		lua_getfield(L, -1, "name");
+		lua_pushvalue(L, -1);
+		lua_rawseti(L, NAMES_OF, (lua_Integer)i + 1);
 		lua_pushinteger(L, (lua_Integer)i + 1);
-		lua_rawset(L, NAMES_OF);
+		lua_rawset(L, NUMBERS_OF);
 		lua_getfield(L, -1, "values_by_name");
 		lua_rawseti(L, SETS_OF, field->column);
-		lua_settop(L, SETS_OF);
+		lua_settop(L, NAMES_OF);
 	}
+	lua_setiuservalue(L, USERDATA, 3);
 	lua_setiuservalue(L, USERDATA, 2);
 	lua_setiuservalue(L, USERDATA, 1);
 	luaL_setmetatable(L, plan_type);
 	return 1;
 }
 
-static void new_type(lua_State *L, const char *name, const char *method, lua_CFunction function)
+static void new_type(lua_State *L, const char *name, const luaL_Reg *methods)
 {
 	luaL_newmetatable(L, name);
-	lua_createtable(L, 0, 1);
-	lua_pushcfunction(L, function);
-	lua_setfield(L, -2, method);
+	lua_newtable(L);
+	luaL_setfuncs(L, methods, 0);
 	lua_setfield(L, -2, "__index");
 	lua_pop(L, 1);
 }
@@ -548,8 +657,15 @@ int bind_fields(lua_State *L)
 		{NULL, NULL},
 	};
 
-	new_type(L, reader_type, "read", reader_read);
-	new_type(L, plan_type, "take", plan_take);
+	static const luaL_Reg of_reader[] = {{"read", reader_read}, {NULL, NULL}};
+	static const luaL_Reg of_plan[] = {
+		{"take", plan_take},
+		{"difference", plan_difference},
+		{NULL, NULL},
+	};
+
+	new_type(L, reader_type, of_reader);
+	new_type(L, plan_type, of_plan);
 	luaL_newlib(L, functions);
 	return 1;
 }
