@@ -2,7 +2,7 @@
  *
  * A short text that is plain JSON (texts without escapes, whole numbers, true, false, null, objects
  * and lists that are neither deep nor long) is pushed as a Lua value, the same that json_in_parse
- * would lead to. For every other text nothing is pushed and the answer is false: it may hold what
+ * gives. For every other text nothing is pushed and the answer is false: it may hold what
  * is not plain, or a fault, and core/text/json_in.h says which. */
 #pragma once
 
