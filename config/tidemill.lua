@@ -26,7 +26,18 @@ return {
   -- listen on anything but the loopback unless this is true.
   demo_logins_beyond_loopback = false,
 
-  -- How many MiB of the database's write-ahead log are worth a warning in the server's log.
+  -- The proxies before this server, as addresses and networks such as "10.0.0.0/8": whom they name
+  -- in X-Forwarded-For is taken for the client. Nobody else is believed.
+  trusted_proxies = {},
+
+  -- How many connections one address may have at once, and how many requests it may send in a
+  -- minute; 0 is no limit. The machine itself is not limited unless limit_loopback is true.
+  client_connections = 256,
+  client_requests = 6000,
+  limit_loopback = false,
+
+  -- When the write-ahead log of the database has so many MiB, the log says so and long reads are
+  -- ended.
   wal_limit = 64,
 
   -- A line in the log for each request.

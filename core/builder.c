@@ -1,7 +1,7 @@
 #include "builder.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
+#include "steps.h"
 #include "text/json_out.h"
 
 #include <limits.h>
@@ -75,7 +75,9 @@ int builder_read(const struct settings *settings, const char *tests, struct gene
 
 	if (list == NULL)
 		return err_set(err, TM_ENOMEM, "no memory");
-	rc = add_source(list, settings->root, "", "scripts", err);
+	rc = step_reached("read", err);
+	if (rc == 0)
+		rc = add_source(list, settings->root, "", "scripts", err);
 	for (char **one = settings->plugins; rc == 0 && *one != NULL; one++)
 		rc = add_source(list, settings->root, "plugins/", *one, err);
 	for (char **one = settings->clients; rc == 0 && *one != NULL; one++)
@@ -91,23 +93,33 @@ int builder_read(const struct settings *settings, const char *tests, struct gene
 	return rc;
 }
 
-int builder_build(const struct settings *settings, const char *tests, int workers,
-	struct states **made, struct err *err)
+/* The next state, unless the server stops meanwhile. */
+static int make_state(struct state **made, const struct states *states,
+	const struct budgets *budgets, const atomic_bool *stop, struct err *err)
 {
-	const struct budgets *budgets = &settings->budgets;
+	if (atomic_load(stop))
+		return err_set(err, TM_EINTR, "the server is stopping");
+	return state_new(made, states->gen, budgets, err);
+}
+
+int builder_states(struct states **made, struct generation *gen, const struct budgets *budgets,
+	int workers, const atomic_bool *stop, struct err *err)
+{
 	struct states *states = calloc(1, sizeof *states);
 	int rc;
 
 	if (states == NULL)
 		return err_set(err, TM_ENOMEM, "no memory");
-	states->began_ns = clock_mono_ns();
-	rc = builder_read(settings, tests, &states->gen, err);
+	states->gen = generation_take(gen);
+	rc = step_reached("load", err);
 	if (rc == 0)
-		rc = state_new(&states->control, states->gen, budgets, err);
+		rc = make_state(&states->control, states, budgets, stop, err);
 	if (rc == 0)
-		rc = state_new(&states->home, states->gen, budgets, err);
+		rc = step_reached("check", err);
+	if (rc == 0)
+		rc = make_state(&states->home, states, budgets, stop, err);
 	for (int i = 0; rc == 0 && i < workers; i++)
-		rc = state_new(&states->workers[i], states->gen, budgets, err);
+		rc = make_state(&states->workers[i], states, budgets, stop, err);
 	if (rc != 0) {
 		builder_free(states);
 		return rc;

@@ -8,6 +8,8 @@
 #include "script/settings.h"
 #include "script/state.h"
 
+#include <stdatomic.h>
+
 enum { MAX_WORKERS = 256 };
 
 /* The states of one generation, on their way to their threads. Whoever hands one over sets it to
@@ -16,7 +18,6 @@ struct states {
 	struct generation *gen;
 	struct state *control, *home;
 	struct state *workers[MAX_WORKERS];
-	int64_t began_ns;
 };
 
 /* Reads the sources that the settings name; `tests` (or NULL) is a folder that joins as
@@ -24,10 +25,10 @@ struct states {
 int builder_read(const struct settings *settings, const char *tests, struct generation **gen,
 	struct err *err);
 
-/* Reads the sources and builds the states for `workers` workers, the home and the control thread.
- */
-int builder_build(const struct settings *settings, const char *tests, int workers,
-	struct states **states, struct err *err);
+/* Builds the states for the control thread, the home and `workers` workers; between two of them it
+ * looks whether it is to stop (TM_EINTR). */
+int builder_states(struct states **states, struct generation *gen, const struct budgets *budgets,
+	int workers, const atomic_bool *stop, struct err *err);
 
 /* Frees what has not been handed over. */
 void builder_free(struct states *states);

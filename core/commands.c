@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "builder.h"
 #include "data_folder.h"
+#include "generation_command.h"
 #include "server.h"
 #include "text/hash.h"
 #include "text/json_in.h"
@@ -29,7 +30,7 @@ enum { DONE, FAILED, USAGE };
 struct request {
 	const char *command;
 	const char *config, *data, *listen, *record, *rejects, *language;
-	bool watch, json, routes, help;
+	bool watch, safe, json, routes, help;
 	char **words; /* what is no option */
 	int word_count;
 	struct settings settings;
@@ -133,12 +134,27 @@ static void serving(struct server *server, void *data, int rc, const struct err 
 	buf_free(&arguments);
 }
 
+static void leave_packs_out(struct settings *settings)
+{
+	struct buf names = BUF_EMPTY;
+
+	for (char **one = settings->clients; *one != NULL; one++) {
+		buf_printf(&names, "%s%s", one > settings->clients ? ", " : "", *one);
+		free(*one);
+		*one = NULL;
+	}
+	log_event(LOG_WARN, "start", "--safe: without client packs%s%s",
+		names.len > 0 ? "; left out: " : "", names.len > 0 ? buf_text(&names) : "");
+	buf_free(&names);
+}
+
 static int serve(struct request *request)
 {
 	struct server_options options = {
 		.settings = &request->settings,
 		.listens = true,
 		.watches = request->watch,
+		.safe = request->safe,
 		.record = request->record,
 		.language = request->language,
 		.started = serving,
@@ -146,9 +162,11 @@ static int serve(struct request *request)
 	};
 	struct err err;
 
-	if (read_settings(request, &err) != 0 || server_run(&options, &err) != 0)
+	if (read_settings(request, &err) != 0)
 		return failed(&err);
-	return DONE;
+	if (request->safe)
+		leave_packs_out(&request->settings);
+	return server_run(&options, &err) != 0 ? failed(&err) : DONE;
 }
 
 /* Commands that run in the server that serves the data folder, or else in this process. */
@@ -328,7 +346,16 @@ struct checked {
 	int rc;
 };
 
-static void print_routes(void *data, const struct task_result *result)
+/* What plugins ask for is told with each check, before they serve. */
+static void print_permissions(const json_t *facts)
+{
+	const json_t *text, *list = json_object_get(facts, "permissions");
+	size_t i;
+
+	json_array_foreach(list, i, text) fprintf(stderr, "%s\n", json_string_value(text));
+}
+
+static void print_facts(void *data, const struct task_result *result)
 {
 	struct checked *checked = data;
 	struct json_fault fault;
@@ -341,13 +368,35 @@ static void print_routes(void *data, const struct task_result *result)
 	if (facts == NULL)
 		fprintf(stderr, "tidemill: %s\n",
 			result->rc != 0 ? result->text.data : "the routes cannot be read");
+	print_permissions(facts);
+	if (!checked->request->routes)
+		goto out;
 	if (checked->request->json && routes != NULL)
 		json_dumpf(routes, stdout, JSON_INDENT(1));
 	else
 		json_array_foreach(routes, i, route)
 			printf("%-6s %s\n", json_string_value(json_object_get(route, "method")),
 				json_string_value(json_object_get(route, "pattern")));
+out:
 	json_decref(facts);
+}
+
+/* Asks the state that was made for what there is in it. */
+static void describe(struct checked *checked, struct state *state)
+{
+	struct buf arguments = BUF_EMPTY;
+	uv_loop_t loop;
+
+	buf_putc(&arguments, '{');
+	put(&arguments, "language", checked->request->language);
+	buf_puts(&arguments, "}");
+	uv_loop_init(&loop);
+	state_attach(state, &(struct state_host){.loop = &loop});
+	state_command(state, "describe", buf_text(&arguments), arguments.len, ignore_text,
+		print_facts, checked);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	buf_free(&arguments);
 }
 
 static int check(struct request *request)
@@ -355,7 +404,6 @@ static int check(struct request *request)
 	struct checked checked = {.request = request};
 	struct generation *gen = NULL;
 	struct state *state;
-	uv_loop_t loop;
 	struct err err;
 
 	if (read_settings(request, &err) != 0 || hash_start() != 0 ||
@@ -367,13 +415,7 @@ static int check(struct request *request)
 	}
 	fprintf(stderr, "good: generation %.12s, %u files\n", generation_hash(gen),
 		generation_file_count(gen));
-	if (request->routes) {
-		uv_loop_init(&loop);
-		state_attach(state, &(struct state_host){.loop = &loop});
-		state_command(state, "describe", "{}", 2, ignore_text, print_routes, &checked);
-		uv_run(&loop, UV_RUN_DEFAULT);
-		uv_loop_close(&loop);
-	}
+	describe(&checked, state);
 	state_retire(state);
 	generation_drop(gen);
 	return checked.rc;
@@ -508,6 +550,16 @@ static int restore(struct request *request)
 	return rc == 0 ? DONE : failed(&err);
 }
 
+static int generation(struct request *request)
+{
+	struct err err;
+
+	if (read_settings(request, &err) != 0)
+		return failed(&err);
+	return generation_command(
+		&request->settings, request->words, request->word_count, request->json);
+}
+
 static int version(struct request *request)
 {
 	(void)request;
@@ -519,9 +571,11 @@ static int version(struct request *request)
 
 static const struct command commands[] = {
 	{"serve",
-		"[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] "
+		"[--config FILE] [--data DIR] [--listen HOST:PORT] [--watch] [--safe] "
 		"[--language en|zh] [--record FILE]",
-		"serve until told to stop; --watch takes over saved files", "cdlrwL", 0, 0, serve,
+		"serve until told to stop; --watch takes over saved files", "cdlrwsL", 0, 0, serve,
+		"--safe leaves out the client packs that the settings name: for when one of them\n"
+		"keeps people from signing in, or the server from starting.\n"
 		"--record writes down each statement with its values, for "
 		"measuring.\n" LANGUAGE_HELP},
 	{"import",
@@ -538,6 +592,13 @@ static const struct command commands[] = {
 		NULL},
 	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
 		"make an access token for programs; it is shown once", "cd", 2, 2, token, NULL},
+	{"generation", "[list | build | activate HASH] [--config FILE] [--data DIR] [--json]",
+		"list what has served, build from the files, return to an earlier one", "cdj", 0, 2,
+		generation,
+		"build and activate are done by the server that serves the data folder, and come\n"
+		"back when every thread of it has switched; the status is 1 when it was refused.\n"
+		"Of HASH the first six letters will do. * marks the one that serves. A start\n"
+		"builds from the files, whatever served before.\n"},
 	{"backup", "FILE [--config FILE] [--data DIR]",
 		"copy the whole database into a new file, also while a server runs", "cd", 1, 1,
 		backup,
@@ -560,7 +621,7 @@ static int usage(const struct command *command, FILE *to)
 	} else {
 		fprintf(to, "usage: tidemill COMMAND …\n\n");
 		for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-			fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+			fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
 		fprintf(to, "\ntidemill COMMAND --help says more.\n");
 	}
 	return to == stdout ? DONE : USAGE;
@@ -585,6 +646,7 @@ static int read_options(
 		{"record", required_argument, NULL, 'r'},
 		{"rejects", required_argument, NULL, 'R'},
 		{"watch", no_argument, NULL, 'w'},
+		{"safe", no_argument, NULL, 's'},
 		{"json", no_argument, NULL, 'j'},
 		{"routes", no_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'},
@@ -616,6 +678,9 @@ static int read_options(
 			break;
 		case 'w':
 			request->watch = true;
+			break;
+		case 's':
+			request->safe = true;
 			break;
 		case 'j':
 			request->json = true;

@@ -95,6 +95,7 @@ int data_folder_open(
 		     : 0;
 	free(whole);
 	join(folder->socket, folder, "/admin.sock", "", "");
+	join(folder->generations, folder, "/generations", "", "");
 	if (rc == 0)
 		rc = check_socket(folder, err);
 	if (rc == 0)

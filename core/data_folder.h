@@ -2,6 +2,7 @@
  *
  *   DIR/lock                       held by the one process that may write here
  *   DIR/admin.sock                 where that process listens for commands (core/admin.h)
+ *   DIR/generations/               what has served, and the list of it (core/sources.h)
  *   DIR/tenants/NAME/tenant.db     a tenant's database
  *
  * Made with rights for its owner only. */
@@ -15,6 +16,7 @@ struct data_folder {
 	char path[DATA_PATH_MAX]; /* absolute */
 	char database[DATA_PATH_MAX];
 	char socket[DATA_PATH_MAX];
+	char generations[DATA_PATH_MAX];
 	int lock;
 };
 

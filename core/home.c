@@ -1,9 +1,11 @@
 #include "home.h"
 
+#include "answer_copy.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "replacement.h"
 #include "script/watchdog.h"
+#include "steps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,44 +44,6 @@ void home_write_free(struct write *write)
 	buf_free(&write->text);
 	buf_free(&write->answer_text);
 	free(write);
-}
-
-/* The script's answer lives as long as its task only; what goes back to the worker is a copy, in
- * one buffer: the headers' structs, then all bytes. Without memory for it, rc says so and the unit
- * is undone: what cannot be answered has not happened. */
-static void copy_answer(struct write *write, const struct http_answer *from)
-{
-	struct buf *to = &write->answer_text;
-	size_t table = from->header_count * sizeof *from->headers;
-	size_t total = table + from->body.len;
-	struct http_answer_header *headers;
-	char *bytes;
-
-	for (unsigned i = 0; i < from->header_count; i++)
-		total += strlen(from->headers[i].name) + 1 + from->headers[i].value.len;
-	buf_clear(to);
-	if (buf_reserve(to, total + 1) == NULL) {
-		write->rc = TM_ENOMEM;
-		return;
-	}
-	headers = (struct http_answer_header *)(void *)to->data;
-	bytes = to->data + table;
-	for (unsigned i = 0; i < from->header_count; i++) {
-		const struct http_answer_header *header = &from->headers[i];
-		size_t name_len = strlen(header->name) + 1;
-
-		headers[i].name = memcpy(bytes, header->name, name_len);
-		bytes += name_len;
-		headers[i].value.data = memcpy(bytes, header->value.data, header->value.len);
-		headers[i].value.len = header->value.len;
-		bytes += header->value.len;
-	}
-	write->answer = *from;
-	write->answer.headers = headers;
-	write->answer.body.data = bytes;
-	if (from->body.len > 0)
-		memcpy(bytes, from->body.data, from->body.len);
-	to->len = total;
 }
 
 static void copy_text(struct write *write, struct http_text text)
@@ -185,7 +149,8 @@ static void replace_if_spoilt(struct home *home)
 {
 	if (home->state == NULL || !state_is_spoilt(home->state))
 		return;
-	replacement_start(&home->loop, home->state, replaced, home);
+	replacement_start(&home->loop, state_sources(home->state), state_budgets(home->state),
+		replaced, home);
 	state_retire(home->state);
 	home->state = NULL;
 }
@@ -194,6 +159,7 @@ static void task_over(void *data, const struct task_result *result)
 {
 	struct write *write = data;
 	enum store_verdict verdict = STORE_KEEP;
+	struct err err;
 
 	write->rc = result->rc;
 	write->breach = result->breach;
@@ -202,11 +168,14 @@ static void task_over(void *data, const struct task_result *result)
 		fail(write, result->rc, result->text.data != NULL ? result->text.data : "");
 		verdict = STORE_UNDO;
 	} else if (write->kind == WRITE_REQUEST) {
-		copy_answer(write, &result->answer);
+		write->rc = answer_copy(&write->answer, &write->answer_text, &result->answer);
 		if (write->rc != 0 || write->answer.status >= 400)
 			verdict = STORE_UNDO;
 	} else {
 		copy_text(write, result->text);
+		if (write->rc == 0 && write->kind == WRITE_SWITCH &&
+			step_reached("schema", &err) != 0)
+			fail(write, err.code, err.text);
 		if (write->rc != 0)
 			verdict = STORE_UNDO;
 	}
@@ -315,7 +284,7 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 	home->metrics = metrics;
 	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
 	if (rc == 0)
-		store_stop_when(home->conn, watch_is_late);
+		store_stop_when(home->conn, watch_has_ended);
 	if (rc == 0 && record != NULL)
 		rc = store_record(home->conn, record, err);
 	if (rc != 0)

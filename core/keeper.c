@@ -16,10 +16,8 @@ struct keeper {
 	uv_loop_t loop;
 	uv_timer_t timer;
 	uv_async_t grown, stop;
-	struct store *store;
+	struct keeper_options options;
 	struct store_wal *wal;
-	struct metrics *metrics;
-	int64_t limit;
 	bool over, failing;
 	uint64_t commits; /* at the last tick */
 	unsigned idle;
@@ -38,17 +36,19 @@ static void tell_outcome(struct keeper *keeper, int rc, const struct err *err)
 
 static void tell_size(struct keeper *keeper)
 {
-	int64_t size = store_wal_size(keeper->store);
-	bool over = size > keeper->limit;
+	int64_t size = store_wal_size(keeper->options.store);
+	bool over = size > keeper->options.limit;
 	struct log_line line;
 
-	metrics_gauge_set(keeper->metrics, METRICS_WAL_BYTES, size);
+	metrics_gauge_set(keeper->options.metrics, METRICS_WAL_BYTES, size);
+	if (over && keeper->options.over != NULL)
+		keeper->options.over(keeper->options.data);
 	if (over == keeper->over)
 		return;
 	keeper->over = over;
 	log_begin(&line, over ? LOG_WARN : LOG_INFO, "wal");
 	log_int(&line, "bytes", size);
-	log_int(&line, "limit", keeper->limit);
+	log_int(&line, "limit", keeper->options.limit);
 	log_text(&line, "text",
 		over ? "the write-ahead log is long: a reader holds it"
 		     : "the write-ahead log is short again");
@@ -71,19 +71,19 @@ static void on_grown(uv_async_t *async)
 
 	tell_size(keeper);
 	checkpoint(keeper, STORE_MOVE, &left);
-	if (left > 0 && store_wal_size(keeper->store) >= RESTART_AT)
+	if (left > 0 && store_wal_size(keeper->options.store) >= RESTART_AT)
 		checkpoint(keeper, STORE_RESTART, &left);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
 	struct keeper *keeper = timer->data;
-	uint64_t commits = store_commits(keeper->store);
+	uint64_t commits = store_commits(keeper->options.store);
 	int64_t left = 0;
 
 	keeper->idle = commits == keeper->commits ? keeper->idle + 1 : 0;
 	keeper->commits = commits;
-	if (keeper->idle >= IDLE_TICKS && store_wal_size(keeper->store) > 0) {
+	if (keeper->idle >= IDLE_TICKS && store_wal_size(keeper->options.store) > 0) {
 		checkpoint(keeper, STORE_MOVE, &left);
 		if (left == 0)
 			checkpoint(keeper, STORE_TRUNCATE, &left);
@@ -137,22 +137,19 @@ static int open_loop(struct keeper *keeper)
 	return rc;
 }
 
-int keeper_start(struct keeper **made, struct store *store, struct metrics *metrics, int64_t limit,
-	struct err *err)
+int keeper_start(struct keeper **made, const struct keeper_options *options, struct err *err)
 {
 	struct keeper *keeper = calloc(1, sizeof *keeper);
 	int rc;
 
 	if (keeper == NULL)
 		return err_set(err, TM_ENOMEM, "no memory");
-	keeper->store = store;
-	keeper->metrics = metrics;
-	keeper->limit = limit;
-	rc = store_wal_open(&keeper->wal, store, err);
+	keeper->options = *options;
+	rc = store_wal_open(&keeper->wal, options->store, err);
 	if (rc == 0 && open_loop(keeper) != 0)
 		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0)
-		store_wal_watch(store, STEP, wake, keeper);
+		store_wal_watch(options->store, STEP, wake, keeper);
 	if (rc == 0 && uv_thread_create(&keeper->thread, keep, keeper) != 0)
 		rc = err_set(err, TM_ENOMEM, "cannot start a thread");
 	if (rc != 0) {

@@ -3,7 +3,7 @@
  * It moves what is committed from the log into the database whenever the log has grown by some
  * megabytes, and empties the log when nothing has been written for some seconds. A log that grows
  * past a limit, which only readers can cause that hold their snapshot for too long, is told in the
- * server's log. */
+ * server's log and to whoever can end such readers. */
 #pragma once
 
 #include "base/metrics.h"
@@ -11,9 +11,18 @@
 
 struct keeper;
 
-/* Starts the thread; before the home, which it watches. `limit` is in bytes. */
-int keeper_start(struct keeper **keeper, struct store *store, struct metrics *metrics,
-	int64_t limit, struct err *err);
+struct keeper_options {
+	struct store *store;
+	struct metrics *metrics;
+	int64_t limit; /* bytes */
+	/* The log is longer: called on the keeper's thread, each second and each time that it has
+	 * grown. May be NULL. */
+	void (*over)(void *data);
+	void *data;
+};
+
+/* Starts the thread; before the home, which it watches. */
+int keeper_start(struct keeper **keeper, const struct keeper_options *options, struct err *err);
 
 /* Joins the thread; after the home. */
 void keeper_stop(struct keeper *keeper);

@@ -13,6 +13,8 @@
 #define PROBLEM_INTERRUPTED "the work was interrupted; nothing was changed"
 #define PROBLEM_DISK_FULL "there is no room on the disk; nothing was changed"
 #define PROBLEM_TOO_MANY "too many changes are waiting"
+#define PROBLEM_TOO_MANY_READS "too many long reads are waiting"
+#define PROBLEM_GAVE_WAY "this read took long while much was written; try again soon"
 
 /* Appends the document. `detail` is English, and may be NULL. */
 void problem_write(

@@ -31,7 +31,7 @@ static void make(uv_work_t *work)
 		usleep(PAUSE_US);
 	}
 	log_begin(&line, LOG_INFO, "state");
-	log_text(&line, "outcome", "made again, as a task had spoilt it");
+	log_text(&line, "outcome", "made for a thread that had none");
 	log_ms(&line, "ms", clock_mono_ns() - began);
 	log_end(&line);
 }
@@ -46,15 +46,15 @@ static void made(uv_work_t *work, int status)
 	free(new);
 }
 
-void replacement_start(uv_loop_t *loop, const struct state *spoilt,
+void replacement_start(uv_loop_t *loop, struct generation *gen, const struct budgets *budgets,
 	void (*done)(void *data, struct state *state), void *data)
 {
 	struct replacement *new = calloc(1, sizeof *new);
 
 	if (new == NULL)
 		abort();
-	new->gen = generation_take(state_sources(spoilt));
-	new->budgets = *state_budgets(spoilt);
+	new->gen = generation_take(gen);
+	new->budgets = *budgets;
 	new->done = done;
 	new->data = data;
 	uv_queue_work(loop, &new->work, make, made); /* fails for a missing function only */

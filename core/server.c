@@ -6,9 +6,10 @@
 #include "base/metrics.h"
 #include "data_folder.h"
 #include "descriptors.h"
+#include "generations.h"
 #include "keeper.h"
+#include "net/http_clients.h"
 #include "script/watchdog.h"
-#include "switching.h"
 #include "text/hash.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -24,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20 };
+enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20, ATTEMPTS_KEYS = 4096 };
 
 /* A server goes from one to the next, and from the first to the third when its start fails. What is
  * stopping waits for the workers, for commands and for a switch; what is ending, for its handles.
@@ -41,8 +42,11 @@ struct server {
 	struct home *home;
 	struct attempts *attempts;
 	struct http_bodies bodies;
+	struct http_clients *clients;
 	struct metrics *metrics;
 	struct keeper *keeper;
+	struct slow_lane *slow; /* only where it listens */
+	struct pace pace;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct state *state;  /* of this thread */
@@ -51,7 +55,7 @@ struct server {
 	struct watch *watch;
 	enum phase phase;
 	atomic_bool ready; /* has been SERVING: what /readyz tells */
-	struct switching switching;
+	struct generations *generations;
 	atomic_bool hurry; /* a backup that runs must end */
 	unsigned commands;
 	char host[256], address[300];
@@ -153,6 +157,18 @@ static void attach(struct server *server, struct state *state)
 				    .host = server});
 }
 
+/* A worker that has stopped keeps nobody waiting. */
+static void hand_over(struct server *server, struct worker *worker, struct state **state)
+{
+	struct switching *switching = generations_switching(server->generations);
+
+	switching_expect(switching);
+	if (worker_switch(worker, *state, switching_adopted, switching) == 0)
+		*state = NULL;
+	else
+		switching_adopted(switching);
+}
+
 static void generation_serves(void *data, struct states *states)
 {
 	struct server *server = data;
@@ -163,9 +179,11 @@ static void generation_serves(void *data, struct states *states)
 		state_retire(server->state);
 	server->state = states->control;
 	states->control = NULL;
+	if (server->slow != NULL)
+		slow_lane_switch(server->slow, states->gen, &server->options.settings->budgets,
+			generations_calls(server->generations));
 	for (int i = 0; i < server->workers_running; i++)
-		if (worker_switch(server->workers[i], states->workers[i]) == 0)
-			states->workers[i] = NULL;
+		hand_over(server, server->workers[i], &states->workers[i]);
 	if (first && server->phase == STARTING) {
 		server->first = states;
 		start_workers(server);
@@ -182,7 +200,7 @@ static void generation_refused(void *data, int rc, const char *text)
 		fail(server, rc, text);
 }
 
-static void switch_over(void *data)
+static void generations_idle(void *data)
 {
 	finish(data);
 }
@@ -194,7 +212,7 @@ static void on_saved(void *data)
 	if (server->phase >= STOPPING)
 		return;
 	watch_refresh(server->watch);
-	switching_begin(&server->switching);
+	generations_build(server->generations, CAUSE_WATCH);
 }
 
 /* The start: the first generation is in; look whether it may listen, listen, bring in the seeds, be
@@ -286,6 +304,7 @@ static void listen_for_requests(struct server *server)
 
 	server->bodies.most = BODIES_MOST;
 	limits.bodies = &server->bodies;
+	limits.clients = server->clients;
 	if (rc == 0)
 		rc = http_port_check(server->host, server->port, &err);
 	if (rc != 0) {
@@ -299,8 +318,11 @@ static void listen_for_requests(struct server *server)
 			.limits = &limits,
 			.store = server->store,
 			.home = server->home,
+			.slow = server->slow,
+			.pace = &server->pace,
 			.attempts = server->attempts,
 			.metrics = server->metrics,
+			.generations = generations_calls(server->generations),
 			.state = server->first->workers[i],
 			.ready = &server->ready,
 			.log_requests = server->options.settings->log_requests,
@@ -381,16 +403,18 @@ static void on_signal(uv_signal_t *signal, int number)
 static void finish(struct server *server)
 {
 	if (server->phase != STOPPING || server->commands > 0 ||
-		switching_is_under_way(&server->switching))
+		generations_are_busy(server->generations))
 		return;
 	server->phase = ENDING;
 	for (int i = 0; i < server->workers_running; i++)
 		worker_join(server->workers[i]);
 	server->workers_running = 0;
+	slow_lane_stop(server->slow);
 	home_stop(server->home);
 	server->home = NULL;
 	keeper_stop(server->keeper);
 	server->keeper = NULL;
+	generations_stop(server->generations);
 	admin_stop(server->admin);
 	watch_stop(server->watch);
 	queue_close(&server->inbox, NULL);
@@ -403,7 +427,7 @@ void server_stop(struct server *server)
 	if (server->phase < STOPPING) {
 		server->phase = STOPPING;
 		atomic_store(&server->hurry, true);
-		switching_close(&server->switching);
+		generations_close(server->generations);
 		for (int i = 0; i < server->workers_running; i++)
 			worker_stop(server->workers[i], GRACE_MS);
 	}
@@ -423,6 +447,60 @@ static int watch_sources(struct server *server, struct err *err)
 	return watch_start(&server->watch, &server->loop, roots, on_saved, server, err);
 }
 
+/* One thread for two cores: what is slow may take half of the machine from nobody else. */
+static int start_slow_lane(struct server *server, struct err *err)
+{
+	return slow_lane_start(&server->slow,
+		&(struct slow_lane_options){.threads = (server->worker_count + 1) / 2,
+			.store = server->store,
+			.attempts = server->attempts,
+			.metrics = server->metrics,
+			.pace = &server->pace},
+		err);
+}
+
+/* On the keeper's thread. */
+static void log_is_long(void *data)
+{
+	struct server *server = data;
+
+	if (server->slow != NULL)
+		slow_lane_give_way(server->slow);
+}
+
+static int know_clients(struct server *server, const struct settings *settings, struct err *err)
+{
+	struct http_clients_rules rules = {
+		.trusted = (const char *const *)settings->trusted_proxies,
+		.connections = (unsigned)settings->client_connections,
+		.requests = (unsigned)settings->client_requests,
+		.loopback = settings->limit_loopback,
+	};
+
+	return http_clients_new(&server->clients, &rules, err);
+}
+
+static int open_generations(struct server *server, struct err *err)
+{
+	struct generations_owner owner = {
+		.settings = server->options.settings,
+		.tests = server->options.tests,
+		.workers = server->worker_count,
+		.safe = server->options.safe,
+		.folder = server->options.listens ? server->folder.generations : NULL,
+		.metrics = server->metrics,
+		.loop = &server->loop,
+		.home = server->home,
+		.reply = &server->inbox,
+		.serves = generation_serves,
+		.refused = generation_refused,
+		.idle = generations_idle,
+		.owner = server,
+	};
+
+	return generations_start(&server->generations, &owner, err);
+}
+
 static int open_all(struct server *server, struct err *err)
 {
 	const struct settings *settings = server->options.settings;
@@ -439,11 +517,20 @@ static int open_all(struct server *server, struct err *err)
 		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
 	if (rc == 0 && (server->metrics = metrics_new()) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
-	if (rc == 0 && (server->attempts = attempts_new()) == NULL)
+	if (rc == 0 && (server->attempts = attempts_new(ATTEMPTS_KEYS)) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
+	if (rc == 0 && server->options.listens)
+		rc = start_slow_lane(server, err);
 	if (rc == 0)
-		rc = keeper_start(&server->keeper, server->store, server->metrics,
-			(int64_t)settings->wal_limit << 20, err);
+		rc = know_clients(server, settings, err);
+	if (rc == 0)
+		rc = keeper_start(&server->keeper,
+			&(struct keeper_options){.store = server->store,
+				.metrics = server->metrics,
+				.limit = (int64_t)settings->wal_limit << 20,
+				.over = log_is_long,
+				.data = server},
+			err);
 	if (rc == 0)
 		rc = home_start(
 			&server->home, server->store, server->metrics, server->options.record, err);
@@ -451,7 +538,7 @@ static int open_all(struct server *server, struct err *err)
 		rc = admin_start(&server->admin, &server->loop, server->folder.socket, server, err);
 	if (rc == 0 && server->options.watches)
 		rc = watch_sources(server, err);
-	return rc;
+	return rc == 0 ? open_generations(server, err) : rc;
 }
 
 static int open_loop(struct server *server, struct err *err)
@@ -485,7 +572,10 @@ static void release(struct server *server)
 		store_conn_close(server->conn);
 	if (server->store != NULL)
 		store_close(server->store);
+	slow_lane_free(server->slow);
+	generations_free(server->generations);
 	attempts_free(server->attempts);
+	http_clients_free(server->clients);
 	metrics_free(server->metrics);
 	data_folder_close(&server->folder);
 	queue_destroy(&server->inbox);
@@ -493,22 +583,6 @@ static void release(struct server *server)
 	watchdog_stop();
 	free(server->admin);
 	free(server);
-}
-
-static void begin(struct server *server)
-{
-	switching_init(
-		&server->switching, &(struct switching_owner){.settings = server->options.settings,
-					    .tests = server->options.tests,
-					    .workers = server->worker_count,
-					    .home = server->home,
-					    .reply = &server->inbox,
-					    .metrics = server->metrics,
-					    .serves = generation_serves,
-					    .refused = generation_refused,
-					    .over = switch_over,
-					    .owner = server});
-	switching_begin(&server->switching);
 }
 
 int server_run(const struct server_options *options, struct err *err)
@@ -530,7 +604,7 @@ int server_run(const struct server_options *options, struct err *err)
 	}
 	rc = open_all(server, err);
 	if (rc == 0)
-		begin(server);
+		generations_build(server->generations, CAUSE_START);
 	else
 		fail(server, rc, err->text);
 	uv_run(&server->loop, UV_RUN_DEFAULT);
@@ -595,6 +669,11 @@ static void command_over(void *data, const struct task_result *result)
 	finish(server);
 }
 
+static void asked(void *data, const char *json, size_t len)
+{
+	command_over(data, &(struct task_result){.text = {json, len}});
+}
+
 /* A backup needs neither a generation nor the home. */
 static void run_backup(
 	struct server *server, const char *arguments, size_t len, struct command_call *call)
@@ -622,6 +701,7 @@ void server_command(struct server *server, const char *name, const char *argumen
 			  : server->state == NULL   ? "the server is starting"
 						    : "no memory";
 	bool is_backup = strcmp(name, "backup") == 0;
+	bool is_generation = strcmp(name, "generation") == 0 && server->options.listens;
 
 	if (call == NULL || server->phase >= STOPPING || (server->state == NULL && !is_backup)) {
 		free(call);
@@ -633,6 +713,8 @@ void server_command(struct server *server, const char *name, const char *argumen
 	server->commands++;
 	if (is_backup)
 		run_backup(server, arguments, len, call);
+	else if (is_generation)
+		generations_ask(server->generations, CAUSE_COMMAND, arguments, len, asked, call);
 	else
 		state_command(
 			server->state, name, arguments, len, command_text, command_over, call);

@@ -1,7 +1,7 @@
 /* core/server.h: the server: one tenant's store, its home, its workers, and the control thread.
  *
- * The thread that calls server_start is the control thread: it builds generations, watches files,
- * listens on admin.sock, runs commands and stops everything. It owns all other threads. */
+ * The thread that calls server_start is the control thread: it has generations built, watches
+ * files, listens on admin.sock, runs commands and stops everything. It owns all other threads. */
 #pragma once
 
 #include "script/settings.h"
@@ -15,6 +15,7 @@ struct server_options {
 	const struct settings *settings; /* must outlive the server */
 	bool listens;       /* serve HTTP and admin.sock; else only run commands in this process */
 	bool watches;       /* take over saved files */
+	bool safe;          /* the settings' client packs have been left out */
 	const char *record; /* file for the statements of the home, or NULL */
 	const char *language; /* of what is printed for people: "en" or "zh" */
 	const char *tests;    /* a folder of framework tests that joins the generation, or NULL */

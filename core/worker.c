@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Outcomes of the home under way: more than can ever wait there. */
+/* Outcomes of the home, or of the slow lane, under way: more than can ever wait there. */
 enum { INBOX_LIMIT = 1 << 20 };
 
 enum mail_kind { MAIL_SWITCH, MAIL_STOP };
@@ -18,6 +18,8 @@ struct mail {
 	struct queue_item item; /* must be first */
 	enum mail_kind kind;
 	struct state *state;
+	void (*adopted)(void *data);
+	void *data;
 	unsigned grace_ms;
 };
 
@@ -37,6 +39,7 @@ struct worker {
 	struct parked *parked, **last_parked;
 	struct queue inbox;   /* orders of the control thread */
 	struct queue answers; /* outcomes of the home */
+	struct queue reads;   /* outcomes of the slow lane */
 	unsigned under_way;   /* requests that are not answered yet */
 	uv_sem_t started;
 	int port, rc;
@@ -47,6 +50,14 @@ static bool path_is(const struct http_request *request, const char *path)
 {
 	return request->path.len == strlen(path) &&
 	       memcmp(request->path.data, path, request->path.len) == 0;
+}
+
+/* For the metrics: the route, and in the last bits the lane. */
+enum { LANE_BITS = 2 };
+
+static void mark(struct http_exchange *exchange, unsigned route, enum metrics_lane lane)
+{
+	http_exchange_set_mark(exchange, route << LANE_BITS | lane);
 }
 
 static void answer_text(struct http_exchange *exchange, int status, const char *text)
@@ -62,7 +73,16 @@ static void answer_text(struct http_exchange *exchange, int status, const char *
 
 static int status_of(int rc)
 {
-	return rc == TM_EFULL || rc == TM_EIO || rc == TM_EBUSY || rc == TM_ENOMEM ? 503 : 500;
+	switch (rc) {
+	case TM_EFULL:
+	case TM_EIO:
+	case TM_EBUSY:
+	case TM_ENOMEM:
+	case TM_EGIVEWAY:
+		return 503;
+	default:
+		return 500;
+	}
 }
 
 /* What a caller may know of a failure; the log knows more. */
@@ -73,6 +93,8 @@ static const char *detail_of(int rc)
 		return PROBLEM_INTERRUPTED;
 	case TM_EFULL:
 		return PROBLEM_DISK_FULL;
+	case TM_EGIVEWAY:
+		return PROBLEM_GAVE_WAY;
 	default:
 		return PROBLEM_NOTHING_CHANGED;
 	}
@@ -96,12 +118,14 @@ static void answer_failure(
 		problem_answer(exchange, status_of(rc), detail_of(rc));
 }
 
-/* Nothing comes from the home any more. What the home still has when the grace of a stop is over,
- * it finishes; the worker waits for it, and the answer is dropped. */
+/* Nothing comes from the home or the slow lane any more. What they still have when the grace of a
+ * stop is over, they finish; the worker waits for it, and the answer is dropped. */
 static void settle(struct worker *worker)
 {
-	if (worker->server == NULL && worker->under_way == 0)
-		queue_close(&worker->answers, NULL);
+	if (worker->server != NULL || worker->under_way > 0)
+		return;
+	queue_close(&worker->answers, NULL);
+	queue_close(&worker->reads, NULL);
 }
 
 static void request_over(struct worker *worker)
@@ -143,6 +167,37 @@ static void send_home(
 	request_over(worker);
 }
 
+static void slow_read_over(struct slow_read *read)
+{
+	struct http_exchange *exchange = read->data;
+	struct worker *worker = http_exchange_data(exchange);
+
+	mark(exchange, read->route, METRICS_SLOW);
+	if (read->rc == 0)
+		http_answer(exchange, &read->answer);
+	else
+		answer_failure(exchange, read->rc, buf_text(&read->memory), &read->breach);
+	slow_read_free(read);
+	request_over(worker);
+}
+
+static void send_slow(struct worker *worker, struct http_exchange *exchange)
+{
+	struct slow_read *read = worker->server != NULL ? slow_read_new() : NULL;
+
+	if (read != NULL) {
+		read->request = http_exchange_request(exchange);
+		read->reply = &worker->reads;
+		read->done = slow_read_over;
+		read->data = exchange;
+		if (slow_lane_push(worker->options.slow, read) == 0)
+			return;
+	}
+	slow_read_free(read);
+	problem_answer(exchange, 503, PROBLEM_TOO_MANY_READS);
+	request_over(worker);
+}
+
 static void adopt(struct worker *worker, struct state *state);
 
 /* A switch may have brought another meanwhile. */
@@ -160,7 +215,8 @@ static void replace_if_spoilt(struct worker *worker)
 {
 	if (worker->state == NULL || !state_is_spoilt(worker->state))
 		return;
-	replacement_start(&worker->loop, worker->state, replaced, worker);
+	replacement_start(&worker->loop, state_sources(worker->state), state_budgets(worker->state),
+		replaced, worker);
 	state_retire(worker->state);
 	worker->state = NULL;
 }
@@ -188,8 +244,11 @@ static void task_over(void *data, const struct task_result *result)
 	struct worker *worker = http_exchange_data(exchange);
 
 	replace_if_spoilt(worker);
-	/* The route, and in the last bit whether the home was asked. */
-	http_exchange_set_mark(exchange, result->route << 1 | result->to_lane);
+	mark(exchange, result->route, result->to_lane ? METRICS_HOME : METRICS_WORKER);
+	if (result->rc == TM_EGIVEWAY) {
+		send_slow(worker, exchange);
+		return;
+	}
 	if (result->rc == 0 && result->to_lane) {
 		send_home(worker, exchange, result->text);
 		return;
@@ -268,8 +327,8 @@ static void on_done(void *owner, const struct http_request *request, int status,
 	struct worker *worker = owner;
 	struct log_line line;
 
-	metrics_request(worker->options.metrics, request->mark >> 1,
-		request->mark & 1 ? METRICS_HOME : METRICS_WORKER, status, nanoseconds);
+	metrics_request(worker->options.metrics, request->mark >> LANE_BITS,
+		request->mark & ((1 << LANE_BITS) - 1), status, nanoseconds);
 	if (!worker->options.log_requests)
 		return;
 	log_begin(&line, LOG_INFO, "request");
@@ -302,6 +361,18 @@ static void on_answers(struct queue *queue, void *consumer)
 	}
 }
 
+static void on_reads(struct queue *queue, void *consumer)
+{
+	struct queue_item *item;
+
+	(void)consumer;
+	while ((item = queue_pop(queue)) != NULL) {
+		struct slow_read *read = (struct slow_read *)item;
+
+		read->done(read);
+	}
+}
+
 static void server_stopped(void *data)
 {
 	struct worker *worker = data;
@@ -316,8 +387,11 @@ static void adopt(struct worker *worker, struct state *state)
 	state_attach(state, &(struct state_host){.loop = &worker->loop,
 				    .store = worker->options.store,
 				    .conn = worker->conn,
+				    .control_call = control_calls_call,
+				    .control = worker->options.generations,
 				    .attempts = worker->options.attempts,
-				    .metrics = worker->options.metrics});
+				    .metrics = worker->options.metrics,
+				    .pace = worker->options.pace});
 	if (worker->state != NULL)
 		state_retire(worker->state);
 	worker->state = state;
@@ -330,10 +404,12 @@ static void on_mail(struct queue *queue, void *consumer)
 	struct mail *mail;
 
 	while ((mail = (struct mail *)queue_pop(queue)) != NULL) {
-		if (mail->kind == MAIL_SWITCH)
+		if (mail->kind == MAIL_SWITCH) {
 			adopt(worker, mail->state);
-		else
+			mail->adopted(mail->data);
+		} else {
 			http_server_stop(worker->server, mail->grace_ms, server_stopped, worker);
+		}
 		free(mail);
 	}
 }
@@ -348,7 +424,7 @@ static int open_for_work(struct worker *worker)
 	int rc = store_conn_open(&worker->conn, worker->options.store, STORE_READ, &worker->err);
 
 	if (rc == 0)
-		store_stop_when(worker->conn, watch_is_late);
+		store_stop_when(worker->conn, watch_has_ended);
 	if (rc == 0)
 		adopt(worker, worker->options.state);
 	if (rc == 0)
@@ -367,6 +443,7 @@ static void serve(void *data)
 	if (worker->rc != 0) {
 		queue_close(&worker->inbox, NULL);
 		queue_close(&worker->answers, NULL);
+		queue_close(&worker->reads, NULL);
 	}
 	uv_sem_post(&worker->started);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
@@ -388,6 +465,7 @@ int worker_start(struct worker **made, const struct worker_options *options, str
 	if (uv_loop_init(&worker->loop) != 0 || uv_sem_init(&worker->started, 0) != 0 ||
 		queue_init(&worker->inbox, &worker->loop, 1024, on_mail, worker) != 0 ||
 		queue_init(&worker->answers, &worker->loop, INBOX_LIMIT, on_answers, worker) != 0 ||
+		queue_init(&worker->reads, &worker->loop, INBOX_LIMIT, on_reads, worker) != 0 ||
 		uv_thread_create(&worker->thread, serve, worker) != 0) {
 		/* The server stops after this, and the loop's handles end with the program. */
 		state_retire(options->state);
@@ -423,9 +501,12 @@ static int post(struct worker *worker, struct mail letter)
 	return rc;
 }
 
-int worker_switch(struct worker *worker, struct state *state)
+int worker_switch(
+	struct worker *worker, struct state *state, void (*adopted)(void *data), void *data)
 {
-	return post(worker, (struct mail){.kind = MAIL_SWITCH, .state = state});
+	return post(worker,
+		(struct mail){
+			.kind = MAIL_SWITCH, .state = state, .adopted = adopted, .data = data});
 }
 
 void worker_stop(struct worker *worker, unsigned grace_ms)
@@ -439,6 +520,7 @@ void worker_join(struct worker *worker)
 	uv_thread_join(&worker->thread);
 	queue_destroy(&worker->inbox);
 	queue_destroy(&worker->answers);
+	queue_destroy(&worker->reads);
 	uv_sem_destroy(&worker->started);
 	free(worker);
 }

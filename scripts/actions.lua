@@ -1,5 +1,6 @@
 -- scripts/actions.lua: commands of plugins on one record, beyond create, update, archive and the lifecycle's moves.
 
+local misspelt = require "misspelt"
 local registry = require "entities.registry"
 
 local actions = { by_entity = {} }
@@ -15,15 +16,12 @@ function actions.declare(name, spec, plugin, where)
   local entity_name, action = tostring(name):match("^([%l%d_]+)%.([%l%d_]+)$")
   local entity = entity_name and registry.get(entity_name)
   if not entity then
-    error(("mill.action %q: the name must be ENTITY.ACTION, of an entity that exists"):format(tostring(name)), 0)
+    error(("mill.action %q: the name must be ENTITY.ACTION, of an entity that exists%s"):format(
+      tostring(name), misspelt.hint(entity_name, registry.by_name)), 0)
   elseif registry.reserved_actions[action] then
     error(("mill.action %s: the name %s is reserved"):format(name, action), 0)
   end
-  for key in pairs(spec) do
-    if not action_keys[key] then
-      error(("action %s has no property %s"):format(name, tostring(key)), 0)
-    end
-  end
+  misspelt.check_keys("action " .. tostring(name), spec, action_keys, where)
   local list = actions.by_entity[entity_name] or {}
   actions.by_entity[entity_name] = list
   if list[action] or type(spec.run) ~= "function" then
@@ -42,6 +40,20 @@ end
 ---@return boolean
 function actions.exists(entity, name)
   return (entity.lifecycle and entity.lifecycle.moves[name] or actions.get(entity, name)) and true or false
+end
+
+--- The names of all moves and actions of the entity.
+---@return string[]
+function actions.names(entity)
+  local names = {}
+  for name in pairs(entity.lifecycle and entity.lifecycle.moves or {}) do
+    names[#names + 1] = name
+  end
+  for name in pairs(actions.by_entity[entity.name] or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
 end
 
 --- Checks that no action has the name of a move.

@@ -11,9 +11,12 @@ local i18n = require "i18n"
 local id = require "core.id"
 local imports = require "imports"
 local json = require "core.json"
+local kept = require "kept"
 local log = require "core.log"
+local misspelt = require "misspelt"
 local money = require "money"
 local pages = require "pages"
+local permissions = require "permissions"
 local places = require "places"
 local policies = require "access.policies"
 local problem = require "problem"
@@ -21,6 +24,7 @@ local query = require "entities.query"
 local records = require "entities.records"
 local registry = require "entities.registry"
 local rules = require "rules"
+local sandbox = require "core.sandbox"
 local settings = require "settings"
 
 local api = {}
@@ -63,10 +67,17 @@ local function declaration(kind, declare)
       if type(spec) ~= "table" then
         error(("%s: mill.%s %s: a table is needed"):format(where, kind, tostring(name)), 0)
       end
-      local ok, fault = pcall(places.within, where, declare, name, spec, where)
+      local ok, fault = pcall(places.within, where, function()
+        local not_plain = sandbox.plain(spec)
+        if not_plain then
+          error(not_plain, 0)
+        end
+        declare(name, spec, where)
+      end)
       if not ok then
         error(tostring(fault), 0)
       end
+      kept.declared(kind ~= "decision" and spec or nil) -- a decision keeps nothing, see scripts/decisions/purity.lua
       return spec
     end
   end
@@ -77,6 +88,14 @@ local function while_running(name)
   if loading then
     error(("%s: mill.%s is for the functions of a file: nothing runs while it is loaded"):format(
       places.caller() or "?", name), 0)
+  end
+end
+
+-- A plugin's metamethods do not run in the middle of the framework.
+local function check_plain(name, ...)
+  local fault = sandbox.plain(...)
+  if fault then
+    error(("%s: %s: %s"):format(places.caller() or "?", name, fault), 0)
   end
 end
 
@@ -211,7 +230,7 @@ end
 -- given to code that ran as the system may be kept, and used by a request.
 local function acting(plugin, who)
   local running = context.current().actor
-  local free = running and running.system or plugin.elevates
+  local free = running and running.system or permissions.has(plugin, "elevate")
   local inner = who ~= "system" and id.open(who)
   if who == "system" and free then
     return context.system
@@ -221,8 +240,8 @@ local function acting(plugin, who)
     return actor.by_user(inner)
       or error(("%s: mill.db:as: there is no such user"):format(places.caller() or "?"), 0)
   end
-  error(('%s: mill.db:as: only the system acts as somebody else, and plugins that have the '
-    .. 'permission "elevate"; %s has not'):format(places.caller() or "?", plugin.name), 0)
+  return permissions.need(plugin, "elevate", places.caller() or "?",
+    "mill.db:as: only the system acts as somebody else")
 end
 
 local function user_of(who)
@@ -239,7 +258,7 @@ end
 local function frozen(what, table_)
   setmetatable(table_, {
     __index = function(_, key)
-      error(("there is no %s.%s"):format(what, tostring(key)), 2)
+      error(("there is no %s.%s%s"):format(what, tostring(key), misspelt.hint(key, table_, what .. ".")), 2)
     end,
   })
   return setmetatable({}, {
@@ -273,6 +292,7 @@ local function database(plugin, after, who)
         return after(entity, method, run(entity, ...))
       end
       handle[method] = function(_, ...)
+        check_plain("mill.db", ...)
         return call(run_and_look, ...)
       end
     end
@@ -287,7 +307,8 @@ local function database(plugin, after, who)
     __index = function(_, name)
       local handle = handles[name]
       if not handle then
-        local entity = registry.get(name) or error(("mill.db: there is no entity %s"):format(tostring(name)), 2)
+        local entity = registry.get(name) or error(("mill.db: there is no entity %s%s"):format(
+          tostring(name), misspelt.hint(name, registry.by_name)), 2)
         handle = make_handle(name, entity)
         handles[name] = handle
       end
@@ -320,6 +341,7 @@ local function services(plugin, after)
   --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
   function mill.decide(name, record)
     while_running "decide"
+    check_plain("mill.decide", record)
     rules.check_use(name)
     return decisions.decide(name, record)
   end
@@ -327,6 +349,7 @@ local function services(plugin, after)
   --- Takes a seat by a selector (`unit:CODE`, `position:CODE`); returns the position's record, or nil.
   function mill.assign(selector, record)
     while_running "assign"
+    check_plain("mill.assign", record)
     return assignments.assign(selector, record)
   end
 
@@ -395,8 +418,10 @@ function api.for_plugin(plugin, source)
   mill.action = declaration("action", function(name, spec, where)
     actions.declare(name, spec, plugin, where)
   end)
-  mill.page = declaration("page", function(path, spec) pages.declare(path, spec, plugin) end)
-  mill.mapping = declaration("mapping", function(name, spec) imports.declare(name, spec, plugin) end)
+  mill.page = declaration("page", function(path, spec, where) pages.declare(path, spec, plugin, where) end)
+  mill.mapping = declaration("mapping", function(name, spec, where)
+    imports.declare(name, spec, plugin, where)
+  end)
 
   return frozen("mill", mill)
 end

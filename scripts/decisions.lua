@@ -9,6 +9,7 @@ local hash = require "core.hash"
 local history = require "decisions.history"
 local id = require "core.id"
 local json = require "core.json"
+local misspelt = require "misspelt"
 local outcomes = require "decisions.outcomes"
 local places = require "places"
 local purity = require "decisions.purity"
@@ -110,8 +111,8 @@ local function checked(decision, answered)
   end
   for name in pairs(answered) do
     if not known[name] then
-      error(("%s: decision %s has no outcome %s"):format(decision.where, decision.name,
-        type(name) == "string" and name or "a " .. type(name)), 0)
+      error(("%s: decision %s has no outcome %s%s"):format(decision.where, decision.name,
+        type(name) == "string" and name or "a " .. type(name), misspelt.hint(name, known)), 0)
     end
   end
   return outcome
@@ -148,11 +149,7 @@ function decisions.declare(name, spec, plugin, source, where)
   if decisions.by_name[name] then
     error(("decision %s is declared twice: here and at %s"):format(name, decisions.by_name[name].where), 0)
   end
-  for key in pairs(spec) do
-    if not decision_keys[key] then
-      error(("decision %s has no property %s"):format(name, tostring(key)), 0)
-    end
-  end
+  misspelt.check_keys("decision " .. tostring(name), spec, decision_keys, where)
   if type(spec.title) ~= "table" or not spec.title.en or not spec.title.zh then
     error(("decision %s needs title in both languages"):format(name), 0)
   end
@@ -194,8 +191,10 @@ local function resolve(decision, fact)
   for i = 2, #path do
     local field = entity and entity.by_name[path[i]]
     if not field or (i < #path and field.type ~= "reference") then
-      error(("%s: decision %s: the fact %s is of %s, which does not exist"):format(
-        tostring(fact.where), decision.name, fact.name, fact.of), 0)
+      local known = i == 2 and not entity and registry.by_name or entity and entity.by_name or {}
+      error(("%s: decision %s: the fact %s is of %s, which does not exist%s"):format(
+        tostring(fact.where), decision.name, fact.name, fact.of,
+        misspelt.hint(entity and path[i] or path[1], known)), 0)
     end
     fields[#fields + 1] = { entity = entity, field = field }
     entity = field.type == "reference" and registry.get(field.to) or nil
@@ -298,7 +297,8 @@ end
 ---@param subject table a record; its facts are read from the store
 ---@return table outcome
 function decisions.decide(name, subject)
-  local decision = decisions.by_name[name] or error(("there is no decision %s"):format(tostring(name)), 0)
+  local decision = decisions.by_name[name] or error(("there is no decision %s%s"):format(
+    tostring(name), misspelt.hint(name, decisions.by_name)), 0)
   local ctx = context.current()
   local facts, amounts = {}, false
   local entity, record, inner = stored(decision, subject)

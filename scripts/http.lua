@@ -110,7 +110,7 @@ local function enter(req, ctx, given_actor)
   local shut
   if route then
     route.number = route.number or metrics.route(route.key)
-    shut = task.enter(route.key, route.number)
+    shut = task.enter(route.key, route.number, route.reads, route.plugin)
   end
   if not (route and route.open) then
     ctx.actor = given_actor or find_actor(req, changes, is_api)
@@ -147,7 +147,7 @@ end
 
 local function handle(req, ctx)
   local route, arguments = enter(req, ctx)
-  if route.reads then
+  if route.reads or route.here then
     return route.run(req, arguments)
   end
   return { lane = true, prepared = prepare(req, route) }

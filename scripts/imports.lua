@@ -11,6 +11,7 @@ local json = require "core.json"
 local maps = require "maps"
 local mistake = require "mistake"
 local passwords = require "people.passwords"
+local misspelt = require "misspelt"
 local problem = require "problem"
 local query = require "entities.query"
 local raised_words = require("raised").words
@@ -32,12 +33,9 @@ local mapping_keys = { title = true, columns = true, record = true, notes = true
 ---@param spec table `title`, `columns` (the header that is needed), `record(row, note)` → a record or a list of them,
 --- `notes` (texts of openly handled faults), `from` (field → column, for the report), `migration` (mutes reactions)
 ---@param plugin table
-function imports.declare(name, spec, plugin)
-  for key in pairs(spec) do
-    if not mapping_keys[key] then
-      error(("mill.mapping %s has no property %s"):format(name, tostring(key)), 0)
-    end
-  end
+---@param where string file and line of the declaration
+function imports.declare(name, spec, plugin, where)
+  misspelt.check_keys("mill.mapping " .. tostring(name), spec, mapping_keys, where)
   if imports.by_name[name] then
     error(("mill.mapping %s is declared twice: by %s and by %s"):format(name, imports.by_name[name].plugin, plugin.name), 0)
   elseif type(spec.columns) ~= "table" or type(spec.record) ~= "function" then
@@ -77,7 +75,8 @@ local function find(entity, key, field)
 end
 
 local function entity_named(name)
-  return registry.get(name) or error(("the mapping names the unknown entity %s"):format(tostring(name)), 0)
+  return registry.get(name) or error(("the mapping names the unknown entity %s%s"):format(
+    tostring(name), misspelt.hint(name, registry.by_name)), 0)
 end
 
 -- Replaces `mill.ref`s by ids. Found references are remembered for the slice.

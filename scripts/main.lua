@@ -10,8 +10,10 @@ local http = require "http"
 local i18n = require "i18n"
 local imports = require "imports"
 local json = require "core.json"
+local kept = require "kept"
 local log = require "core.log"
 local people_sql = require "sql.people"
+local permissions = require "permissions"
 local plugins = require "plugins"
 local policies = require "access.policies"
 local registry = require "entities.registry"
@@ -30,8 +32,9 @@ registry.finish()
 decisions.finish()
 rules.finish()
 actions.finish()
-policies.finish(actions.exists)
+policies.finish(actions.exists, actions.names)
 routes.finish()
+kept.finish()
 api.close()
 
 -- Roles are records, so that a grant may name one that is yet to come: a warning, once there are roles at all.
@@ -88,7 +91,20 @@ function commands.start(arguments, emit)
   return tostring(#reports)
 end
 
---- What there is: routes, whether a pack brings logins with a known password (or, with `data = true`, has brought them to
+-- What the plugins ask for, in words: a text for each that asks for something.
+local function asked_permissions(language)
+  local list = json.array {}
+  for _, plugin in ipairs(plugins.list) do
+    local words = permissions.words(plugin, language)
+    if #words > 0 then
+      local head = i18n.text("permission.asks", { path = plugin.path, name = plugin.name })
+      list[#list + 1] = i18n.say(head, language) .. "\n  " .. table.concat(words, "\n  ")
+    end
+  end
+  return list
+end
+
+--- What there is: routes, what plugins ask for, whether a pack brings logins with a known password (or, with `data = true`, has brought them to
 --- the store before), and what is said at the start: `{ language, data }`.
 function commands.describe(arguments)
   local list, demo_logins, welcome = json.array {}, arguments.data and seeds.has_demo_logins() or false, nil
@@ -102,6 +118,7 @@ function commands.describe(arguments)
   local serves = i18n.say(i18n.text "start.serves", arguments.language)
   return json.encode {
     routes = list, demo_logins = demo_logins, serves = serves, welcome = welcome,
+    permissions = asked_permissions(arguments.language),
   }
 end
 

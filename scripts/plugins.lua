@@ -2,7 +2,11 @@
 
 local api = require "api"
 local generation = require "core.generation"
+local kept = require "kept"
 local maps = require "maps"
+local misspelt = require "misspelt"
+local permissions = require "permissions"
+local places = require "places"
 local sandbox = require "core.sandbox"
 local settings = require "settings"
 
@@ -13,12 +17,14 @@ local order_of_files = { "entities.lua", "decisions/", "rules.lua", "actions.lua
 local manifest_keys = {
   name = true, version = true, api = true, title = true, needs = true, settings = true, permissions = true,
 }
--- What a plugin may ask for beyond the rest: acting as somebody else than the caller.
-local known_permissions = { elevate = true }
 
 -- What only the manifest of a client pack may say.
 local pack_keys = { demo_logins = true, seed = true, welcome = true }
 
+kept.know_writers {
+  insert = table.insert, remove = table.remove, sort = table.sort, move = table.move, rawset = sandbox.rawset,
+  setmetatable = sandbox.setmetatable,
+}
 rawset(string, "dump", nil) -- methods of texts would give it to plugins
 
 local function read_only(what, values)
@@ -40,6 +46,9 @@ local function base_environment()
   local env = {
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, select = select,
     tonumber = tonumber, tostring = tostring, type = type, xpcall = sandbox.xpcall,
+    getmetatable = sandbox.getmetatable, setmetatable = sandbox.setmetatable,
+    rawequal = rawequal, rawget = rawget, rawlen = rawlen, rawset = sandbox.rawset,
+    coroutine = read_only("coroutine", sandbox.coroutine),
   }
   for _, library in ipairs { "string", "table", "math", "utf8" } do
     local functions = {}
@@ -52,7 +61,7 @@ local function base_environment()
   return env
 end
 
--- Globals of plugins are frozen: what must be remembered lies in the store.
+-- Globals of plugins are frozen: what must be remembered lies in the store, or in mill.cache.
 local function environment(extra)
   local base = base_environment()
   for name, value in pairs(extra) do
@@ -60,15 +69,17 @@ local function environment(extra)
   end
   setmetatable(base, {
     __index = function(_, name)
-      error(("there is no global %s"):format(tostring(name)), 2)
+      error(("there is no global %s%s"):format(tostring(name), misspelt.hint(name, base)), 2)
     end,
   })
   return setmetatable({}, {
     __index = base,
     __newindex = function(_, name)
-      error(("globals are not kept: declare `local %s`"):format(tostring(name)), 2)
+      error(("globals are not kept: declare `local %s`; what must be remembered from one request to the next lies in "
+        .. "records, or in mill.cache"):format(tostring(name)), 2)
     end,
     __metatable = false,
+    of_plugin = true, -- for scripts/kept.lua
   })
 end
 
@@ -80,31 +91,23 @@ local function run_file(path, env)
   return chunk()
 end
 
-local function check_keys(manifest, path, is_pack)
-  for key in pairs(manifest) do
-    if pack_keys[key] and not is_pack then
-      error(("%s: only a client pack has %s"):format(path, key), 0)
-    elseif not manifest_keys[key] and not pack_keys[key] then
-      error(("%s: a manifest has no property %s"):format(path, tostring(key)), 0)
-    end
-  end
+-- Where a property of a manifest stands.
+local function place_in(path, ...)
+  return tostring(places.item(path .. ":1", ...))
 end
 
-local function check_permissions(manifest, path)
-  if type(manifest.permissions or {}) ~= "table" then
-    error(path .. ": permissions is a list, such as { \"elevate\" }", 0)
+local function check_keys(manifest, path, is_pack)
+  local known = {}
+  for key in pairs(manifest_keys) do
+    known[key] = true
   end
-  for _, permission in ipairs(manifest.permissions or {}) do
-    if not known_permissions[permission] then
-      local names = {}
-      for name in pairs(known_permissions) do
-        names[#names + 1] = name
-      end
-      table.sort(names)
-      error(("%s: there is no permission %s; there are: %s"):format(path, tostring(permission), table.concat(names, ", ")), 0)
+  for key in pairs(pack_keys) do
+    known[key] = is_pack
+    if manifest[key] ~= nil and not is_pack then
+      error(("%s: only a client pack has %s"):format(place_in(path, key), key), 0)
     end
-    manifest.elevates = manifest.elevates or permission == "elevate"
   end
+  misspelt.check_keys("a manifest", manifest, known, path .. ":1")
 end
 
 local function read_manifest(path, folder, is_pack)
@@ -115,13 +118,13 @@ local function read_manifest(path, folder, is_pack)
   check_keys(manifest, path, is_pack)
   local expected = folder:match("[^/]+$")
   if manifest.name ~= expected then
-    error(("%s: name is %s, but the folder is %s"):format(path, tostring(manifest.name), expected), 0)
+    error(("%s: name is %s, but the folder is %s"):format(place_in(path, "name"), tostring(manifest.name), expected), 0)
   elseif manifest.api ~= 1 then
-    error(("%s: api = %s; this server offers api = 1"):format(path, tostring(manifest.api)), 0)
+    error(("%s: api = %s; this server offers api = 1"):format(place_in(path, "api"), tostring(manifest.api)), 0)
   elseif type(manifest.version) ~= "string" or not manifest.version:find("^%d+%.%d+%.%d+$") then
-    error(("%s: version must be such as \"1.2.0\", not %s"):format(path, tostring(manifest.version)), 0)
+    error(("%s: version must be such as \"1.2.0\", not %s"):format(place_in(path, "version"), tostring(manifest.version)), 0)
   end
-  check_permissions(manifest, path)
+  manifest.granted = permissions.read(manifest, path)
   manifest.folder, manifest.path = folder, path
   return manifest
 end
@@ -142,12 +145,12 @@ local function fits(version, wanted)
 end
 
 -- `plugins_found` is a list that also has its plugins by name.
-local function nearest(name, plugins_found)
+local function names_of(plugins_found)
   local names = {}
   for i, plugin in ipairs(plugins_found) do
     names[i] = plugin.name
   end
-  return settings.nearest(name, names)
+  return names
 end
 
 -- Depth first over the needs; a cycle is named link by link.
@@ -169,11 +172,12 @@ local function sort_by_needs(found)
     for _, name in ipairs(needs) do
       local other = found[name]
       if not other then
-        error(("%s: it needs the plugin %s, which is missing%s"):format(plugin.path, name, nearest(name, found)), 0)
+        error(("%s: it needs the plugin %s, which is missing%s"):format(
+          place_in(plugin.path, "needs", name), name, misspelt.hint(name, names_of(found))), 0)
       end
       local good = fits(other.version, plugin.needs[name])
       if not good then
-        error(("%s: it needs %s %s, and there is %s"):format(plugin.path, name, plugin.needs[name], other.version), 0)
+        error(("%s: it needs %s %s, and there is %s"):format(place_in(plugin.path, "needs", name), name, plugin.needs[name], other.version), 0)
       end
       visit(other, chain)
     end
@@ -234,7 +238,7 @@ local function take_settings(found)
     for name, value in maps.sorted(given) do
       local declares = not plugin.is_pack or type(value) == "table"
       local take = declares and settings.declare or settings.set
-      take(name, value, plugin.path)
+      take(name, value, place_in(plugin.path, "settings", name))
     end
   end
 end

@@ -25,7 +25,7 @@ end
 --- Makes a problem of the framework.
 ---@param status integer an HTTP status
 ---@param code string the end of a `problem.…` text
----@param more table|nil `detail` text, `errors`, `headers`
+---@param more table|nil `detail` text, `errors`, `headers`; `file` and `line` of a source
 ---@return table
 function problem.new(status, code, more)
   local self = more or {}
@@ -136,6 +136,7 @@ function problem.render(self, language, request_id, actor)
   return {
     type = "urn:tidemill:problem:" .. (self.code:gsub("_", "-")), title = i18n.say(self.title, language), status = self.status,
     detail = self.detail and i18n.say(self.detail, language) or nil, errors = errors, request = request_id,
+    file = self.file, line = self.line,
     rule = self.rule and self.rule.name, declared = self.rule and actor and actor.roles.administrator and self.rule.declared or nil,
   }
 end

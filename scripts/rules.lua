@@ -8,7 +8,9 @@
 local context = require "context"
 local decisions = require "decisions"
 local log = require "core.log"
+local misspelt = require "misspelt"
 local net = require "entities.net"
+local places = require "places"
 local problem = require "problem"
 local raised = require "raised"
 local records = require "entities.records"
@@ -31,11 +33,7 @@ function rules.declare(name, spec, plugin, where)
   if rules.by_name[name] then
     error(("rule %s is declared twice: here and at %s"):format(name, rules.by_name[name].where), 0)
   end
-  for key in pairs(spec) do
-    if not rule_keys[key] then
-      error(("rule %s has no property %s"):format(name, tostring(key)), 0)
-    end
-  end
+  misspelt.check_keys("rule " .. tostring(name), spec, rule_keys, where)
   if type(spec.run) ~= "function" then
     error(("rule %s needs run, a function"):format(name), 0)
   elseif type(spec.title) ~= "table" or not spec.title.en or not spec.title.zh then
@@ -49,7 +47,8 @@ function rules.declare(name, spec, plugin, where)
   for _, event in ipairs(type(spec.on) == "table" and spec.on or { spec.on }) do
     local entity, kind = tostring(event):match("^([%l%d_]+)%.(%l+)$")
     if not entity or not events[kind] then
-      error(("rule %s: on = %q is no event; an event is ENTITY.created, .changed or .archived"):format(name, tostring(event)), 0)
+      error(("rule %s: on = %q is no event; an event is ENTITY.created, .changed or .archived%s"):format(
+        name, tostring(event), misspelt.hint(kind, events)), 0)
     end
     rule.events[#rule.events + 1] = { entity = entity, kind = kind }
   end
@@ -63,8 +62,8 @@ end
 local function check_uses(rule)
   for name in pairs(rule.uses) do
     if not decisions.by_name[name] then
-      error(("%s: rule %s uses the decision %s, which does not exist"):format(
-        rule.where, rule.name, name), 0)
+      error(("%s: rule %s uses the decision %s, which does not exist%s"):format(
+        rule.where, rule.name, name, misspelt.hint(name, decisions.by_name)), 0)
     end
   end
 end
@@ -86,7 +85,8 @@ function rules.finish()
   for _, rule in ipairs(rules.list) do
     for _, event in ipairs(rule.events) do
       if not registry.get(event.entity) then
-        error(("rule %s (%s): there is no entity %s"):format(rule.name, rule.where, event.entity), 0)
+        error(("%s: rule %s: there is no entity %s%s"):format(tostring(places.item(rule.where, "on")), rule.name,
+          event.entity, misspelt.hint(event.entity, registry.by_name)), 0)
       end
       check_uses(rule)
       local index = rule.invariant and rules.invariants or rules.reactions

@@ -7,6 +7,8 @@
 local generation = require "core.generation"
 local json = require "core.json"
 local maps = require "maps"
+local misspelt = require "misspelt"
+local places = require "places"
 
 local settings = { values = {} }
 
@@ -38,19 +40,6 @@ local function check_value(what, kind, value)
   end
 end
 
---- What is most like a name among some: shares its beginning or its end.
----@param name string
----@param names string[]
----@return string "; did you mean NAME?", or empty
-function settings.nearest(name, names)
-  for _, other in ipairs(names) do
-    if other:sub(1, 3) == name:sub(1, 3) or other:sub(-3) == name:sub(-3) then
-      return ("; did you mean %s?"):format(other)
-    end
-  end
-  return ""
-end
-
 -- "there is no setting X; there are …; did you mean Y?"
 local function there_is_no(what, name, map)
   local names = {}
@@ -59,7 +48,7 @@ local function there_is_no(what, name, map)
   end
   name = tostring(name)
   return ("there is no %s %s; there are %s%s"):format(what, name, table.concat(names, ", "),
-    settings.nearest(name, names))
+    misspelt.hint(name, names))
 end
 
 --- Declares a setting.
@@ -75,11 +64,7 @@ function settings.declare(name, spec, path)
   elseif type(spec) ~= "table" then
     error(what .. " needs a table { type = …, default = …, label = … }", 0)
   end
-  for key in maps.sorted(spec) do
-    if not setting_keys[key] then
-      error(("%s: a setting has no property %s"):format(what, tostring(key)), 0)
-    end
-  end
+  misspelt.check_keys(what .. ": a setting", spec, setting_keys)
   if not kinds[spec.type] then
     error(what .. ": " .. there_is_no("type", spec.type, kinds), 0)
   end
@@ -107,7 +92,8 @@ end
 ---@param name string
 function settings.get(name)
   if not declared[name] then
-    error("mill.setting: " .. there_is_no("setting", name, declared), 3)
+    error(("%s: mill.setting: %s"):format(
+      places.caller() or "?", there_is_no("setting", name, declared)), 0)
   end
   return settings.values[name]
 end

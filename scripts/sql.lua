@@ -112,9 +112,11 @@ end
 local Builder = {}
 Builder.__index = Builder
 
-local function builder()
+---@return table
+function sql.builder()
   return setmetatable({ parts = {}, params = {}, n = 0 }, Builder)
 end
+local builder = sql.builder
 
 function Builder:add(text, ...)
   self.parts[#self.parts + 1] = text
@@ -136,10 +138,20 @@ function Builder:done()
   return table.concat(self.parts), self.params, self.n
 end
 
+-- The same as a part of a scan: { n, text, params … }.
+function Builder:part()
+  local part = table.move(self.params, 1, self.n, 2, { table.concat(self.parts) })
+  part.n = self.n
+  return part
+end
+
 local comparisons = { eq = "=", lt = "<", le = "<=", gt = ">", ge = ">=" }
 
-local function add_condition(b, prefix, condition)
-  local column, operator, value = prefix .. name(condition.column), condition.operator, condition.value
+--- A condition of a question, after AND.
+---@param prefix string of the column: a table's alias and a point, or empty
+---@param condition table `column`, `operator`, `value`
+function Builder:condition(prefix, condition)
+  local b, column, operator, value = self, prefix .. name(condition.column), condition.operator, condition.value
   b:add " AND "
   if comparisons[operator] then
     b:add(("%s %s ?"):format(column, comparisons[operator]), value)
@@ -155,7 +167,8 @@ local function add_condition(b, prefix, condition)
 end
 
 -- A branch of a policy (scripts/access): equal to one of its values, and not in those of the branches before.
-local function add_branch(b, prefix, branch)
+function Builder:branch(prefix, branch)
+  local b = self
   if branch.column and #branch.values == 1 then
     b:add((" AND %s%s = ?"):format(prefix, name(branch.column)), branch.values[1])
   elseif branch.column then
@@ -167,74 +180,6 @@ local function add_branch(b, prefix, branch)
     b:add((" AND (%s IS NULL OR "):format(column))
     b:add_list(column .. " NOT IN (%s))", except.values)
   end
-end
-
--- What comes after the last row of the page before, in the order of `sort`. NULL is the lowest value.
-local function add_after(b, sort, after, i)
-  local column, value = name(sort[i].column), after[i]
-  local last = i == #sort
-  if sort[i].descending then
-    if value == nil then
-      b:add(("(%s IS NULL"):format(column))
-    else
-      b:add(("(%s < ? OR %s IS NULL"):format(column, column), value)
-      if not last then
-        b:add((" OR %s = ?"):format(column), value)
-      end
-    end
-  else
-    if value == nil then
-      b:add(("(%s IS NOT NULL"):format(column))
-      if not last then
-        b:add((" OR %s IS NULL"):format(column))
-      end
-    else
-      b:add(("(%s > ?"):format(column), value)
-      if not last then
-        b:add((" OR %s = ?"):format(column), value)
-      end
-    end
-  end
-  if last then
-    b:add ")"
-    return
-  end
-  b:add ") AND ("
-  if value == nil then
-    b:add(sort[i].descending and "" or ("%s IS NOT NULL OR "):format(column))
-  else
-    b:add(sort[i].descending and ("%s < ? OR %s IS NULL OR "):format(column, column) or ("%s > ? OR "):format(column), value)
-  end
-  add_after(b, sort, after, i + 1)
-  b:add ")"
-end
-
---- A page of records: the merge of one ordered scan for each branch of the policy, cut at the limit.
----@param entity table
----@param query table `columns` (all of them when missing), `branches`, `conditions`, `sort` ({ column, descending } …, id
---- last), `after` (values of the last row), `limit`
----@return string text, any[] params, integer n
-function sql.list(entity, query)
-  local b = builder()
-  for i, branch in ipairs(query.branches) do
-    b:add(i > 1 and " UNION ALL " or "")
-    b:add(("SELECT %s FROM %s WHERE TRUE"):format(query.columns or all_columns(entity), name(entity.name)))
-    add_branch(b, "", branch)
-    for _, condition in ipairs(query.conditions) do
-      add_condition(b, "", condition)
-    end
-    if query.after then
-      b:add " AND "
-      add_after(b, query.sort, query.after, 1)
-    end
-  end
-  local order = {}
-  for i, key in ipairs(query.sort) do
-    order[i] = name(key.column) .. (key.descending and " DESC" or "")
-  end
-  b:add(" ORDER BY " .. table.concat(order, ", "))
-  b:add(" LIMIT ?", query.limit)
-  return b:done()
 end
 
 --- Groups, counts and sums under a policy.
@@ -270,16 +215,16 @@ function sql.summary(entity, query)
         b:add((" LEFT JOIN %s AS r%d ON r%d.id = t.%s AND (FALSE"):format(name(by.reference.entity), j, j, name(by.column)))
         for _, reachable in ipairs(by.reference.branches) do
           b:add " OR (TRUE"
-          add_branch(b, ("r%d."):format(j), reachable)
+          b:branch(("r%d."):format(j), reachable)
           b:add ")"
         end
         b:add ")"
       end
     end
     b:add " WHERE TRUE"
-    add_branch(b, "t.", branch)
+    b:branch("t.", branch)
     for _, condition in ipairs(query.conditions) do
-      add_condition(b, "t.", condition)
+      b:condition("t.", condition)
     end
   end
   b:add ")"

@@ -15,12 +15,23 @@ return {
   ["problem.version"]        = { en = "Somebody changed it meanwhile", zh = "内容已被他人修改" },
   ["problem.invalid"]        = { en = "Some values are not right", zh = "部分内容不正确" },
   ["problem.media_type"]     = { en = "The body must be JSON", zh = "请求正文必须是 JSON" },
+  ["problem.range"]          = { en = "The file has no such part", zh = "文件没有所请求的部分" },
   ["problem.many_attempts"]  = { en = "Too many wrong passwords; try again in a minute", zh = "密码错误次数过多，请一分钟后重试" },
   ["problem.busy"]           = { en = "The server is busy; try again soon", zh = "服务器繁忙，请稍后重试" },
   ["problem.failed"]         = { en = "Something went wrong in the server", zh = "服务器内部出错" },
+  ["problem.generation"]     = { en = "The new generation was refused", zh = "新的一代未通过检查" },
+
+  -- generations
+  ["generation.serves_on"]   = { en = "The generation before serves on.", zh = "之前的一代继续提供服务。" },
+  ["generation.unknown"]     = { en = "There is no generation in the list whose hash begins so; at least six letters are needed.", zh = "列表中没有哈希以此开头的一代；至少需要六个字符。" },
+  ["generation.ambiguous"]   = { en = "The hashes of several generations begin so; give more of it.", zh = "有多代的哈希以此开头，请多写几位。" },
+  ["generation.refused"]     = { en = "This generation was refused and never served.", zh = "这一代未通过检查，从未提供过服务。" },
+  ["generation.gone"]        = { en = "The sources of this generation are no longer kept.", zh = "这一代的源文件已不再保留。" },
+  ["generation.version"]     = { en = "This generation belongs to another version of Tidemill; build from the files.", zh = "这一代属于另一版本的 Tidemill，请从文件重新构建。" },
 
   -- details
   ["detail.reference"]       = { en = "Tell your administrator this reference: {reference}", zh = "请将此编号告知管理员：{reference}" },
+  ["detail.range"]           = { en = "it has {size} bytes", zh = "文件共 {size} 字节" },
   ["detail.limit_groups"]    = { en = "the summary has more than {max} groups; filter it", zh = "汇总超过 {max} 组，请加筛选条件" },
   ["detail.move"]            = { en = "{move} is possible from {from}, not from {state}", zh = "{move} 只能在 {from} 状态执行，当前为 {state}" },
   ["detail.no_state"]        = { en = "no state", zh = "无状态" },
@@ -77,6 +88,7 @@ return {
   ["query.twice"]            = { en = "{name} stands twice", zh = "{name} 重复出现" },
   ["query.encoding"]         = { en = "the percent-encoding is broken, or the text is not UTF-8", zh = "百分号编码有误，或文本不是 UTF-8" },
   ["query.sort"]             = { en = "cannot sort by {name}; possible are {known}", zh = "不能按 {name} 排序；可用：{known}" },
+  ["query.unserved"]         = { en = "more than {max} records cannot be sorted by {name}; filter by a reference, or sort by {known}", zh = "超过 {max} 条记录时不能按 {name} 排序；请按引用字段筛选，或改按以下字段排序：{known}" },
   ["query.limit"]            = { en = "a whole number from 1 to 200 is needed", zh = "需要 1 到 200 的整数" },
   ["query.cursor"]           = { en = "this cursor does not belong to this list; start again without it", zh = "游标不属于此列表，请去掉后重新查询" },
   ["query.field"]            = { en = "there is no field {name}; possible are {known}", zh = "没有字段 {name}；可用：{known}" },
@@ -90,6 +102,14 @@ return {
   -- at the start
   ["start.serves"]           = { en = "Tidemill serves", zh = "Tidemill 服务地址：" },
   ["start.first_link"]       = { en = "Nobody has a password yet. The first administrator signs in here, once, within 24 hours:", zh = "尚无人设置密码。首位管理员请在 24 小时内通过此一次性链接登录：" },
+
+  -- what plugins ask for
+  ["permission.elevate"]     = { en = "its actions may act as others than the caller", zh = "其操作可以调用者以外的身份执行" },
+  ["permission.files"]       = { en = "reads and writes files", zh = "读写文件" },
+  ["permission.mail"]        = { en = "sends mail", zh = "发送邮件" },
+  ["permission.net"]         = { en = "reaches {hosts}", zh = "访问 {hosts}" },
+  ["permission.sql"]         = { en = "asks the database in SQL", zh = "用 SQL 查询数据库" },
+  ["permission.asks"]        = { en = "{path}: the plugin {name} asks for permissions", zh = "{path}：插件 {name} 申请以下权限" },
 
   -- the import's report
   ["import.summary"]         = { en = "{mapping}: {rows} rows; records {created} created, {changed} changed, {unchanged} unchanged; {refused} rows refused", zh = "{mapping}：共 {rows} 行；新建 {created} 条，更改 {changed} 条，未变 {unchanged} 条；拒绝 {refused} 行" },

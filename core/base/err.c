@@ -45,6 +45,8 @@ const char *err_name(int code)
 		return "outcome unknown";
 	case TM_EBUDGET:
 		return "over budget";
+	case TM_EGIVEWAY:
+		return "gives way";
 	default:
 		return "unknown error";
 	}

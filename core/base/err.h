@@ -17,7 +17,8 @@ enum tm_error {
 	TM_ELOST = -9,     /* the group of units was lost: this one must run again, alone */
 	TM_ESCRIPT = -10,  /* a script failed to load or to run */
 	TM_EUNKNOWN = -11, /* outcome unknown: the commit's sync failed */
-	TM_EBUDGET = -12   /* a script took more time or memory than it may */
+	TM_EBUDGET = -12,  /* a script took more time or memory than it may */
+	TM_EGIVEWAY = -13  /* a read must make way for others: elsewhere or later it may work */
 };
 
 struct err {

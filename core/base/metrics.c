@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_MAX_LEN = 128, LANES = 2, CLASSES = 5, BOUNDS = 12, HASH_TEXT = 65 };
+enum { NAME_MAX_LEN = 128, LANES = 3, CLASSES = 5, BOUNDS = 12, HASH_TEXT = 65 };
 
 static const int64_t bounds_us[BOUNDS] = {
 	250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000};
@@ -26,15 +26,21 @@ struct route {
 	_Atomic uint64_t statuses[LANES][CLASSES];
 };
 
+struct breaks {
+	char plugin[NAME_MAX_LEN];
+	_Atomic uint64_t time, memory;
+};
+
 struct metrics {
-	pthread_mutex_t lock; /* for names, the number of routes, and the hash */
-	unsigned route_count;
+	pthread_mutex_t lock; /* for names, the number of routes and plugins, and the hash */
+	unsigned route_count, plugin_count;
 	char hash[HASH_TEXT];
 	int64_t began_ms;
 	struct histogram commit_seconds, commit_units;
 	_Atomic uint64_t counters[METRICS_COUNTERS];
 	_Atomic int64_t gauges[METRICS_GAUGES];
 	struct route routes[METRICS_ROUTES];
+	struct breaks breaks[METRICS_PLUGINS];
 };
 
 struct metrics *metrics_new(void)
@@ -46,6 +52,8 @@ struct metrics *metrics_new(void)
 	pthread_mutex_init(&metrics->lock, NULL);
 	strcpy(metrics->routes[0].name, "other");
 	metrics->route_count = 1;
+	strcpy(metrics->breaks[0].plugin, "other");
+	metrics->plugin_count = 1;
 	metrics->began_ms = clock_utc_ms();
 	return metrics;
 }
@@ -107,6 +115,33 @@ void metrics_commit(struct metrics *metrics, unsigned units, int64_t nanoseconds
 	observe(&metrics->commit_seconds, bounds_us, nanoseconds / 1000);
 }
 
+/* Labels are between quotes. */
+static void set_label(char label[static NAME_MAX_LEN], const char *text)
+{
+	snprintf(label, NAME_MAX_LEN, "%s", text);
+	for (char *c = label; *c != '\0'; c++)
+		if (*c == '"' || *c == '\\' || *c == '\n')
+			*c = '_';
+}
+
+void metrics_break(struct metrics *metrics, const char *plugin, bool memory)
+{
+	char label[NAME_MAX_LEN];
+	struct breaks *breaks = metrics->breaks;
+
+	set_label(label, plugin);
+	pthread_mutex_lock(&metrics->lock);
+	for (unsigned i = 1; i < metrics->plugin_count && breaks == metrics->breaks; i++)
+		if (strcmp(metrics->breaks[i].plugin, label) == 0)
+			breaks = &metrics->breaks[i];
+	if (breaks == metrics->breaks && metrics->plugin_count < METRICS_PLUGINS) {
+		breaks = &metrics->breaks[metrics->plugin_count++];
+		strcpy(breaks->plugin, label);
+	}
+	pthread_mutex_unlock(&metrics->lock);
+	add(memory ? &breaks->memory : &breaks->time);
+}
+
 void metrics_count(struct metrics *metrics, enum metrics_counter counter)
 {
 	add(&metrics->counters[counter]);
@@ -131,7 +166,7 @@ void metrics_generation(struct metrics *metrics, const char *hash)
 
 /* Writing */
 
-static const char *const lane_names[LANES] = {"worker", "home"};
+static const char *const lane_names[LANES] = {"worker", "home", "slow"};
 
 static void put_head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -229,6 +264,8 @@ static void put_counters(struct buf *out, const struct metrics *metrics)
 			"Generations that came to serve."},
 		[METRICS_GENERATIONS_REFUSED] = {"tidemill_generations_refused_total",
 			"Generations that were refused."},
+		[METRICS_READS_INTERRUPTED] = {"tidemill_reads_interrupted_total",
+			"Reads that gave way on a worker and began again on the slow lane."},
 	};
 
 	for (int i = 0; i < METRICS_COUNTERS; i++) {
@@ -236,6 +273,26 @@ static void put_counters(struct buf *out, const struct metrics *metrics)
 		buf_printf(out, "%s %llu\n", counters[i].name,
 			(unsigned long long)atomic_load_explicit(
 				&metrics->counters[i], memory_order_relaxed));
+	}
+}
+
+static void put_break(
+	struct buf *out, const struct breaks *breaks, const char *of, const _Atomic uint64_t *count)
+{
+	unsigned long long value = atomic_load_explicit(count, memory_order_relaxed);
+
+	if (value > 0)
+		buf_printf(out, "tidemill_budget_breaks_total{plugin=\"%s\",of=\"%s\"} %llu\n",
+			breaks->plugin, of, value);
+}
+
+static void put_breaks(struct buf *out, const struct metrics *metrics, unsigned count)
+{
+	put_head(out, "tidemill_budget_breaks_total", "counter",
+		"Tasks that were ended for their time or memory, by plugin.");
+	for (unsigned i = 0; i < count; i++) {
+		put_break(out, &metrics->breaks[i], "time", &metrics->breaks[i].time);
+		put_break(out, &metrics->breaks[i], "memory", &metrics->breaks[i].memory);
 	}
 }
 
@@ -253,6 +310,8 @@ static void put_gauges(struct buf *out, const struct metrics *metrics)
 		[METRICS_CONNECTIONS] = {"tidemill_connections", "Open connections of clients."},
 		[METRICS_HOME_WAITING] = {"tidemill_home_waiting",
 			"Changes that wait for the home."},
+		[METRICS_SLOW_WAITING] = {"tidemill_slow_waiting",
+			"Reads that wait for the slow lane."},
 		[METRICS_LUA_BYTES] = {"tidemill_lua_bytes", "Memory of all Lua states."},
 		[METRICS_WAL_BYTES] = {"tidemill_wal_bytes", "Size of the write-ahead log."},
 	};
@@ -278,10 +337,11 @@ static int64_t resident_bytes(void)
 void metrics_write(struct metrics *metrics, struct buf *out)
 {
 	char hash[HASH_TEXT];
-	unsigned count;
+	unsigned count, plugins;
 
 	pthread_mutex_lock(&metrics->lock);
 	count = metrics->route_count;
+	plugins = metrics->plugin_count;
 	strcpy(hash, metrics->hash);
 	pthread_mutex_unlock(&metrics->lock);
 
@@ -292,6 +352,7 @@ void metrics_write(struct metrics *metrics, struct buf *out)
 	put_head(out, "tidemill_commit_units", "histogram", "Changes that shared a commit.");
 	put_histogram(out, "tidemill_commit_units", "", &metrics->commit_units, bounds_units, 1);
 	put_counters(out, metrics);
+	put_breaks(out, metrics, plugins);
 	put_gauges(out, metrics);
 	put_head(out, "tidemill_generation_info", "gauge", "The generation that serves.");
 	buf_printf(out, "tidemill_generation_info{hash=\"%s\"} 1\n", hash);

@@ -9,13 +9,14 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { METRICS_ROUTES = 512 };
+enum { METRICS_ROUTES = 512, METRICS_PLUGINS = 64 };
 
 struct metrics;
 
-enum metrics_lane { METRICS_WORKER, METRICS_HOME };
+enum metrics_lane { METRICS_WORKER, METRICS_HOME, METRICS_SLOW };
 
 enum metrics_counter {
 	METRICS_UNITS_LOST,     /* with their group; each ran again, alone */
@@ -23,6 +24,7 @@ enum metrics_counter {
 	METRICS_OUTCOMES_UNKNOWN,
 	METRICS_GENERATIONS,
 	METRICS_GENERATIONS_REFUSED,
+	METRICS_READS_INTERRUPTED, /* on a worker; each began again on the slow lane */
 	METRICS_COUNTERS
 };
 
@@ -30,6 +32,7 @@ enum metrics_counter {
 enum metrics_gauge {
 	METRICS_CONNECTIONS,
 	METRICS_HOME_WAITING, /* changes that wait for the home */
+	METRICS_SLOW_WAITING, /* reads that wait for the slow lane */
 	METRICS_LUA_BYTES,    /* of all states together */
 	METRICS_WAL_BYTES,
 	METRICS_GAUGES
@@ -50,6 +53,10 @@ void metrics_request(struct metrics *metrics, unsigned route, enum metrics_lane 
 
 /* A commit of so many units, and how long it took with its sync. */
 void metrics_commit(struct metrics *metrics, unsigned units, int64_t nanoseconds);
+
+/* A task took more memory, or time, than it may. `plugin` may be empty: nobody's in particular.
+ * What comes after METRICS_PLUGINS of them is shown as "other". */
+void metrics_break(struct metrics *metrics, const char *plugin, bool memory);
 
 void metrics_count(struct metrics *metrics, enum metrics_counter counter);
 void metrics_gauge_add(struct metrics *metrics, enum metrics_gauge gauge, int64_t change);

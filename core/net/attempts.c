@@ -8,30 +8,50 @@
 #include <string.h>
 #include <uv.h>
 
-enum { SETS = 1024, WAYS = 4, KEY = 16 };
+enum { WAYS = 4, KEY = 16, LOCKS = 16 };
 
 #define MINUTE_NS INT64_C(60000000000)
 
 struct entry {
 	unsigned char key[KEY];
 	int64_t began_ns;
-	unsigned count; /* 0: free */
+	unsigned count, held; /* both 0: free */
+};
+
+struct set {
+	struct entry entries[WAYS];
 };
 
 struct attempts {
-	uv_mutex_t lock;
+	uv_mutex_t locks[LOCKS];  /* each of every sixteenth set */
 	unsigned char secret[32]; /* so that nobody can choose keys that fall together */
-	struct entry sets[SETS][WAYS];
+	unsigned set_count;
+	struct set sets[];
 };
 
-struct attempts *attempts_new(void)
-{
-	struct attempts *attempts = calloc(1, sizeof *attempts);
+/* A key, found in the table: its hash, its set and the set's lock, which is held. */
+struct place {
+	unsigned char key[HASH_BYTES];
+	struct set *set;
+	uv_mutex_t *lock;
+};
 
-	if (attempts == NULL || uv_mutex_init(&attempts->lock) != 0) {
+struct attempts *attempts_new(unsigned keys)
+{
+	unsigned sets = keys / WAYS;
+	struct attempts *attempts = calloc(1, sizeof *attempts + sets * sizeof *attempts->sets);
+
+	if (attempts == NULL)
+		return NULL;
+	for (int i = 0; i < LOCKS; i++) {
+		if (uv_mutex_init(&attempts->locks[i]) == 0)
+			continue;
+		while (i-- > 0)
+			uv_mutex_destroy(&attempts->locks[i]);
 		free(attempts);
 		return NULL;
 	}
+	attempts->set_count = sets;
 	hash_random(attempts->secret, sizeof attempts->secret);
 	return attempts;
 }
@@ -40,86 +60,161 @@ void attempts_free(struct attempts *attempts)
 {
 	if (attempts == NULL)
 		return;
-	uv_mutex_destroy(&attempts->lock);
+	for (int i = 0; i < LOCKS; i++)
+		uv_mutex_destroy(&attempts->locks[i]);
 	free(attempts);
 }
 
-/* The set in which `key` lies or would lie; its hash goes to `to`. */
-static struct entry *set_of(
-	struct attempts *attempts, const char *key, size_t len, unsigned char to[HASH_BYTES])
+static void enter(struct attempts *attempts, const char *key, size_t len, struct place *place)
 {
-	hash_blake2b(to, attempts->secret, sizeof attempts->secret, key, len);
-	return attempts->sets[(to[KEY] << 8 | to[KEY + 1]) % SETS];
+	unsigned set;
+
+	hash_blake2b(place->key, attempts->secret, sizeof attempts->secret, key, len);
+	set = (place->key[KEY] << 8 | place->key[KEY + 1]) % attempts->set_count;
+	place->set = &attempts->sets[set];
+	place->lock = &attempts->locks[set % LOCKS];
+	uv_mutex_lock(place->lock);
+}
+
+static void leave(struct place *place)
+{
+	uv_mutex_unlock(place->lock);
 }
 
 /* Counts that are over are taken away on the way. */
-static struct entry *find(struct entry *set, const unsigned char *key, int64_t now_ns)
+static struct entry *find(struct place *place, int64_t now_ns)
 {
 	struct entry *found = NULL;
 
-	for (struct entry *entry = set; entry < set + WAYS; entry++) {
+	for (struct entry *entry = place->set->entries; entry < place->set->entries + WAYS;
+		entry++) {
 		if (now_ns - entry->began_ns >= MINUTE_NS)
 			entry->count = 0;
-		if (entry->count > 0 && memcmp(entry->key, key, KEY) == 0)
+		if ((entry->count > 0 || entry->held > 0) &&
+			memcmp(entry->key, place->key, KEY) == 0)
 			found = entry;
 	}
 	return found;
 }
 
-static struct entry *oldest(struct entry *set)
+/* The entry that may be given away first, or NULL. */
+static struct entry *oldest(struct set *set)
 {
-	struct entry *found = set;
+	struct entry *found = NULL;
 
-	for (struct entry *entry = set; entry < set + WAYS; entry++) {
-		if (entry->count == 0)
+	for (struct entry *entry = set->entries; entry < set->entries + WAYS; entry++) {
+		if (entry->count == 0 && entry->held == 0)
 			return entry;
-		if (entry->began_ns < found->began_ns)
+		if (entry->held == 0 && (found == NULL || entry->began_ns < found->began_ns))
 			found = entry;
 	}
 	return found;
+}
+
+/* The key's own entry, or one that becomes its own, or NULL. */
+static struct entry *own(struct place *place, int64_t now_ns)
+{
+	struct entry *entry = find(place, now_ns);
+
+	if (entry != NULL)
+		return entry;
+	entry = oldest(place->set);
+	if (entry != NULL) {
+		*entry = (struct entry){.began_ns = now_ns};
+		memcpy(entry->key, place->key, KEY);
+	}
+	return entry;
+}
+
+static void count(struct entry *entry, int64_t now_ns)
+{
+	if (entry == NULL)
+		return;
+	if (entry->count == 0)
+		entry->began_ns = now_ns;
+	entry->count++;
+}
+
+static int seconds_left(const struct entry *entry, unsigned most, int64_t now_ns)
+{
+	int64_t left = 0;
+
+	if (entry != NULL && entry->count >= most)
+		left = entry->began_ns + MINUTE_NS - now_ns;
+	return (int)((left + 999999999) / 1000000000);
 }
 
 void attempts_failed(struct attempts *attempts, const char *key, size_t len, int64_t now_ns)
 {
-	unsigned char hash[HASH_BYTES];
-	struct entry *set = set_of(attempts, key, len, hash), *entry;
+	struct place place;
 
-	uv_mutex_lock(&attempts->lock);
-	entry = find(set, hash, now_ns);
-	if (entry == NULL) {
-		entry = oldest(set);
-		*entry = (struct entry){.began_ns = now_ns};
-		memcpy(entry->key, hash, KEY);
-	}
-	entry->count++;
-	uv_mutex_unlock(&attempts->lock);
+	enter(attempts, key, len, &place);
+	count(own(&place, now_ns), now_ns);
+	leave(&place);
 }
 
 int attempts_wait(
 	struct attempts *attempts, const char *key, size_t len, unsigned most, int64_t now_ns)
 {
-	unsigned char hash[HASH_BYTES];
-	struct entry *set = set_of(attempts, key, len, hash), *entry;
-	int64_t left = 0;
+	struct place place;
+	int wait;
 
-	uv_mutex_lock(&attempts->lock);
-	entry = find(set, hash, now_ns);
-	if (entry != NULL && entry->count >= most)
-		left = entry->began_ns + MINUTE_NS - now_ns;
-	uv_mutex_unlock(&attempts->lock);
-	return (int)((left + 999999999) / 1000000000);
+	enter(attempts, key, len, &place);
+	wait = seconds_left(find(&place, now_ns), most, now_ns);
+	leave(&place);
+	return wait;
+}
+
+int attempts_ask(
+	struct attempts *attempts, const char *key, size_t len, unsigned most, int64_t now_ns)
+{
+	struct place place;
+	struct entry *entry;
+	int wait;
+
+	enter(attempts, key, len, &place);
+	entry = own(&place, now_ns);
+	wait = seconds_left(entry, most, now_ns);
+	if (wait == 0)
+		count(entry, now_ns);
+	leave(&place);
+	return wait;
+}
+
+unsigned attempts_hold(struct attempts *attempts, const char *key, size_t len, int64_t now_ns)
+{
+	struct place place;
+	struct entry *entry;
+	unsigned held;
+
+	enter(attempts, key, len, &place);
+	entry = own(&place, now_ns);
+	held = entry != NULL ? ++entry->held : 0;
+	leave(&place);
+	return held;
+}
+
+void attempts_release(struct attempts *attempts, const char *key, size_t len, int64_t now_ns)
+{
+	struct place place;
+	struct entry *entry;
+
+	enter(attempts, key, len, &place);
+	entry = find(&place, now_ns);
+	if (entry != NULL && entry->held > 0)
+		entry->held--;
+	leave(&place);
 }
 
 void attempts_forget(struct attempts *attempts, const char *key, size_t len)
 {
-	unsigned char hash[HASH_BYTES];
-	struct entry *set = set_of(attempts, key, len, hash);
+	struct place place;
 
-	uv_mutex_lock(&attempts->lock);
-	for (struct entry *entry = set; entry < set + WAYS; entry++)
-		if (memcmp(entry->key, hash, KEY) == 0)
+	enter(attempts, key, len, &place);
+	for (struct entry *entry = place.set->entries; entry < place.set->entries + WAYS; entry++)
+		if (memcmp(entry->key, place.key, KEY) == 0)
 			entry->count = 0;
-	uv_mutex_unlock(&attempts->lock);
+	leave(&place);
 }
 
 void attempts_network(const char *client, char network[ATTEMPTS_NETWORK])

@@ -4,12 +4,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 enum {
-	PROBLEM_MOST = 1024,
 	OUT_KEPT = 64 * 1024 /* memory that the server keeps for heads */
 };
 
@@ -46,7 +46,7 @@ bool http_header_is_sound(const char *name, size_t name_len, struct http_text va
 	return true;
 }
 
-static bool is_sound(const struct http_exchange *exchange, const struct http_answer *answer)
+bool http_answer_is_sound(const struct http_exchange *exchange, const struct http_answer *answer)
 {
 	struct log_line line;
 
@@ -65,7 +65,7 @@ static bool is_sound(const struct http_exchange *exchange, const struct http_ans
 	return answer->status >= 200 && answer->status <= 999;
 }
 
-static bool status_has_body(int status)
+bool http_answer_has_body(int status)
 {
 	return status != 204 && status != 304;
 }
@@ -82,16 +82,13 @@ static void put_number(struct buf *out, size_t number)
 	buf_append(out, digits + at, sizeof digits - at);
 }
 
-static void put_head(struct buf *out, const struct http_exchange *exchange,
-	const struct http_answer *answer, bool closes)
+void http_answer_head(struct buf *out, const struct http_exchange *exchange,
+	const struct http_answer *answer, enum http_framing framing)
 {
-	const char *words = http_status_str((enum http_status)answer->status);
-
-	buf_clear(out);
 	buf_puts(out, "HTTP/1.1 ");
 	put_number(out, (size_t)answer->status);
 	buf_putc(out, ' ');
-	buf_puts(out, *words == '<' ? "" : words);
+	buf_puts(out, http_parse_words(answer->status));
 	buf_puts(out, "\r\nDate: ");
 	buf_puts(out, http_server_date(exchange->server));
 	buf_append(out, "\r\n", 2);
@@ -101,26 +98,28 @@ static void put_head(struct buf *out, const struct http_exchange *exchange,
 		buf_append(out, answer->headers[i].value.data, answer->headers[i].value.len);
 		buf_append(out, "\r\n", 2);
 	}
-	if (status_has_body(answer->status)) {
+	if (http_answer_has_body(answer->status) && framing == HTTP_BY_LENGTH) {
 		buf_puts(out, "Content-Length: ");
 		put_number(out, answer->body.len);
 		buf_append(out, "\r\n", 2);
+	} else if (http_answer_has_body(answer->status) && framing == HTTP_BY_CHUNKS) {
+		buf_puts(out, "Transfer-Encoding: chunked\r\n");
 	}
-	if (closes)
+	if (exchange->connection->closes)
 		buf_puts(out, "Connection: close\r\n");
 	else if (exchange->is_old)
 		buf_puts(out, "Connection: keep-alive\r\n");
 	buf_append(out, "\r\n", 2);
 }
 
-/* The end of every exchange that had an answer. */
-static void done(struct http_exchange *exchange, int status, size_t bytes)
+void http_answer_done(struct http_exchange *exchange, int status, size_t bytes)
 {
 	struct http_server *server = exchange->server;
 
 	server->owner.on_done(server->owner.owner, &exchange->request, status, bytes,
 		clock_mono_ns() - exchange->request.began_ns);
-	http_exchange_free(exchange);
+	if (exchange->stream == NULL)
+		http_exchange_free(exchange);
 }
 
 static void on_rest_written(uv_write_t *write, int rc)
@@ -129,7 +128,7 @@ static void on_rest_written(uv_write_t *write, int rc)
 	struct http_connection *connection = rest->exchange->connection;
 
 	connection->exchange = NULL;
-	done(rest->exchange, rest->status, rc < 0 ? 0 : rest->total);
+	http_answer_done(rest->exchange, rest->status, rc < 0 ? 0 : rest->total);
 	free(rest);
 	if (connection->phase == HTTP_CLOSED)
 		return;
@@ -174,14 +173,14 @@ static void fail(struct http_exchange *exchange, int status)
 
 	connection->exchange = NULL;
 	http_connection_close(connection);
-	done(exchange, status, 0);
+	http_answer_done(exchange, status, 0);
 }
 
 static void write_answer(struct http_exchange *exchange, const struct http_answer *answer)
 {
 	struct http_connection *connection = exchange->connection;
 	struct buf *out = &connection->server->out;
-	bool has_body = !exchange->is_head && status_has_body(answer->status);
+	bool has_body = !exchange->is_head && http_answer_has_body(answer->status);
 	uv_buf_t runs[2] = {{out->data, out->len},
 		{(char *)answer->body.data, has_body ? answer->body.len : 0}};
 	size_t total = runs[0].len + runs[1].len;
@@ -191,7 +190,7 @@ static void write_answer(struct http_exchange *exchange, const struct http_answe
 		taken = 0;
 	if (taken >= 0 && (size_t)taken == total) {
 		connection->exchange = NULL;
-		done(exchange, answer->status, total);
+		http_answer_done(exchange, answer->status, total);
 		http_connection_next(connection);
 	} else if (taken < 0 || !write_rest(exchange, answer->status, runs, (size_t)taken)) {
 		fail(exchange, answer->status);
@@ -200,63 +199,90 @@ static void write_answer(struct http_exchange *exchange, const struct http_answe
 	}
 }
 
-void http_answer_send(struct http_exchange *exchange, const struct http_answer *answer)
+void http_answer_settle(struct http_exchange *exchange, bool close)
 {
 	struct http_connection *connection = exchange->connection;
-	struct buf *out = &connection->server->out;
 
-	connection->closes = answer->close || !exchange->persists || connection->server->stopping ||
+	connection->closes = close || !exchange->persists || connection->server->stopping ||
 			     (connection->ended && connection->input.len == 0);
-	put_head(out, exchange, answer, connection->closes);
+}
+
+void http_answer_send(struct http_exchange *exchange, const struct http_answer *answer)
+{
+	struct buf *out = &exchange->server->out;
+
+	http_answer_settle(exchange, answer->close);
+	buf_clear(out);
+	http_answer_head(out, exchange, answer, HTTP_BY_LENGTH);
 	if (out->failed)
 		fail(exchange, answer->status);
 	else
 		write_answer(exchange, answer);
 }
 
-static void send_problem(struct http_exchange *exchange, struct http_refusal refusal, bool close)
+const struct http_refusal http_unsound = {500, "The answer could not be sent as it was made."};
+
+const struct http_answer *http_problem_make(struct http_problem *problem,
+	struct http_exchange *exchange, struct http_refusal refusal, bool close)
 {
 	const struct http_owner *owner = &exchange->server->owner;
-	struct http_answer_header headers[] = {
-		{"Content-Type", {"application/problem+json", 24}}, {"Retry-After", {"1", 1}}};
-	char body[PROBLEM_MOST];
 	size_t len = owner->on_refusal(owner->owner, refusal.status, refusal.reason,
-		&exchange->request, body, sizeof body);
-	struct http_answer answer = {.status = refusal.status,
-		.headers = headers,
-		.header_count = refusal.status == 503 ? 2 : 1,
-		.body = {body, len < sizeof body ? len : sizeof body},
-		.close = close};
+		&exchange->request, problem->body, sizeof problem->body);
 
-	http_answer_send(exchange, &answer);
+	snprintf(problem->seconds, sizeof problem->seconds, "%d",
+		exchange->retry_after > 0 ? exchange->retry_after : 1);
+	problem->headers[0] = (struct http_answer_header){
+		"Content-Type", {"application/problem+json", strlen("application/problem+json")}};
+	problem->headers[1] = (struct http_answer_header){
+		"Retry-After", {problem->seconds, strlen(problem->seconds)}};
+	problem->answer = (struct http_answer){.status = refusal.status,
+		.headers = problem->headers,
+		.header_count = refusal.status == 503 || refusal.status == 429 ? 2 : 1,
+		.body = {problem->body, len < sizeof problem->body ? len : sizeof problem->body},
+		.close = close};
+	return &problem->answer;
 }
 
 void http_answer_refuse(struct http_exchange *exchange, struct http_refusal refusal)
 {
-	send_problem(exchange, refusal, true);
+	struct http_problem problem;
+
+	http_answer_send(exchange, http_problem_make(&problem, exchange, refusal, true));
+}
+
+bool http_answer_take(struct http_exchange *exchange, int status)
+{
+	struct http_server *server = exchange->server;
+
+	if (server == NULL) {
+		if (exchange->stream == NULL)
+			http_exchange_free(exchange);
+		return false;
+	}
+	LIST_REMOVE(exchange, link);
+	exchange->delivered = false;
+	if (exchange->connection != NULL)
+		return true;
+	http_answer_done(exchange, status, 0);
+	http_server_settle(server);
+	return false;
 }
 
 void http_answer(struct http_exchange *exchange, const struct http_answer *answer)
 {
 	struct http_server *server = exchange->server;
+	struct http_problem problem;
+	struct http_coded coded;
 
-	if (server == NULL) {
-		http_exchange_free(exchange);
+	if (!http_answer_take(exchange, answer->status))
 		return;
-	}
-	LIST_REMOVE(exchange, link);
-	if (exchange->connection == NULL) {
-		done(exchange, answer->status, 0);
-		http_server_settle(server);
-		return;
-	}
-	exchange->delivered = false;
-	if (is_sound(exchange, answer))
-		http_answer_send(exchange, answer);
+	if (http_answer_is_sound(exchange, answer))
+		answer = http_coding_choose(exchange, answer, &coded);
 	else
-		send_problem(exchange,
-			(struct http_refusal){500, "The answer could not be sent as it was made."},
-			answer->close);
+		answer = http_problem_make(&problem, exchange, http_unsound, answer->close);
+	http_answer_send(exchange, answer);
 	if (server->out.room > OUT_KEPT)
 		buf_free(&server->out);
+	if (server->packed.room > OUT_KEPT)
+		buf_free(&server->packed);
 }

@@ -42,7 +42,8 @@ void http_connection_enter(struct http_connection *connection, enum http_phase p
 	connection->phase = phase;
 	switch (phase) {
 	case HTTP_IDLE:
-		set_deadline(connection, limits->idle_ms);
+		set_deadline(
+			connection, connection->peer.surplus ? limits->head_ms : limits->idle_ms);
 		break;
 	case HTTP_HEAD_COMES:
 		set_deadline(connection, limits->head_ms);
@@ -82,6 +83,8 @@ static void on_handle_closed(uv_handle_t *handle)
 	server->connection_count--;
 	if (server->owner.on_connections != NULL)
 		server->owner.on_connections(server->owner.owner, -1);
+	if (server->limits.clients != NULL)
+		http_clients_gone(server->limits.clients, connection->client, &connection->peer);
 	buf_free(&connection->input);
 	free(connection);
 	if (server->accept_waits && !server->stopping)
@@ -98,7 +101,9 @@ static void leave_exchange(struct http_connection *connection)
 	if (exchange == NULL || connection->phase == HTTP_WRITE)
 		return;
 	connection->exchange = NULL;
-	if (exchange->delivered)
+	if (exchange->stream != NULL)
+		http_stream_leave(exchange->stream);
+	else if (exchange->delivered)
 		exchange->connection = NULL;
 	else
 		http_exchange_free(exchange);
@@ -164,16 +169,34 @@ static void say_continue(struct http_connection *connection)
 		http_connection_close(connection);
 }
 
+/* More connections than one client may have, or more requests. */
+static bool asks_too_much(struct http_connection *connection, struct http_refusal *refusal)
+{
+	struct http_clients *clients = connection->server->limits.clients;
+	struct http_exchange *exchange = connection->exchange;
+
+	if (clients == NULL)
+		return false;
+	exchange->retry_after = http_clients_ask(clients, &connection->peer, &exchange->request);
+	*refusal = (struct http_refusal){
+		429, connection->peer.surplus ? "Too many connections are open from this address."
+					      : "Too many requests came from this address."};
+	return connection->peer.surplus || exchange->retry_after > 0;
+}
+
 /* A head that the check has passed. */
 static void take_head(struct http_connection *connection, const char *data, bool body_follows)
 {
 	struct http_exchange *exchange = http_exchange_new(connection, data);
+	struct http_refusal refusal;
 
 	connection->exchange = exchange;
 	if (exchange == NULL) {
 		http_connection_close(connection);
 	} else if (!http_exchange_parse(exchange)) {
 		refuse(connection, data, (struct http_refusal){400, "The head is malformed."});
+	} else if (asks_too_much(connection, &refusal)) {
+		refuse(connection, data, refusal);
 	} else if (!http_exchange_has_body(exchange)) {
 		deliver(connection);
 	} else {
@@ -365,7 +388,8 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *run)
 
 void http_connection_flow(struct http_connection *connection)
 {
-	bool waits = connection->phase == HTTP_OWNER || connection->phase == HTTP_WRITE;
+	bool waits = connection->phase == HTTP_OWNER || connection->phase == HTTP_WRITE ||
+		     connection->phase == HTTP_STREAM;
 	bool reads = !connection->ended && !connection->yields &&
 		     !(waits && connection->input.len > INPUT_MOST);
 
@@ -428,6 +452,11 @@ void http_connection_accept(struct http_server *server)
 		return;
 	}
 	name_client(connection);
+	if (server->limits.clients != NULL &&
+		!http_clients_come(server->limits.clients, connection->client, &connection->peer)) {
+		http_connection_close(connection);
+		return;
+	}
 	http_connection_enter(connection, HTTP_IDLE);
 	http_connection_flow(connection);
 }

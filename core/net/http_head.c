@@ -263,6 +263,14 @@ static bool check_length(struct http_head *head, struct http_text value)
 	return true;
 }
 
+/* Nothing, or what begins with the ";" of a parameter. */
+static bool is_parameters(const char *text, size_t len)
+{
+	struct http_text rest = trim(text, len);
+
+	return rest.len == 0 || *rest.data == ';';
+}
+
 /* `chunked` must be the last coding and stand once. Others are well-formed, but not known here. */
 static bool check_coding(struct http_head *head, struct http_text value)
 {
@@ -276,8 +284,7 @@ static bool check_coding(struct http_head *head, struct http_text value)
 
 		while (name < item.len && http_token_chars[(unsigned char)item.data[name]])
 			name++;
-		if (name == 0 ||
-			(name < item.len && item.data[name] != ';' && !is_blank(item.data[name])))
+		if (name == 0 || !is_parameters(item.data + name, item.len - name))
 			return refuse(head, 400, "The Transfer-Encoding header is malformed.");
 		if (head->chunked)
 			return refuse(

@@ -1,16 +1,20 @@
 /* core/net/http_private.h: what the files of the HTTP server share. Nobody else includes it.
  *
  * A server owns its connections; a connection owns the exchange that it reads or writes. While the
- * owner has an exchange (from on_request to http_answer) it hangs in the server's list: it survives
- * its connection, and after a stop whose grace has run out, the server too. */
+ * owner has an exchange (from on_request to its answer) it hangs in the server's list: it survives
+ * its connection, and after a stop whose grace has run out, the server too. With http_answer_stream
+ * the stream owns it, since the producer may still read the request. */
 #pragma once
 
 #include "base/buf.h"
 #include "net/http_chunks.h"
+#include "net/http_clients.h"
+#include "net/http_coding.h"
 #include "net/http_head.h"
+#include "net/http_parse.h"
 #include "net/http_server.h"
+#include "text/gzip.h"
 
-#include <http_parser.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -24,7 +28,8 @@ enum http_phase {
 	HTTP_HEAD_COMES,
 	HTTP_BODY_COMES,
 	HTTP_OWNER,  /* the owner has the exchange */
-	HTTP_WRITE,  /* the answer is on its way */
+	HTTP_WRITE,  /* the answer, or a part of it, is on its way */
+	HTTP_STREAM, /* the next part of the answer is awaited */
 	HTTP_LINGER, /* all is said: what the client still sends is dropped */
 	HTTP_CLOSED  /* the handles are closing */
 };
@@ -47,6 +52,7 @@ struct http_connection {
 	bool turning; /* connection_turn runs: answers come from inside it */
 	bool yields;  /* goes on in the loop's next turn, so that others have theirs */
 	bool reads;
+	struct http_peer peer;
 	char client[HTTP_CLIENT_TEXT];
 };
 
@@ -55,14 +61,16 @@ struct http_exchange {
 	struct http_server *server;         /* NULL: it is gone */
 	struct http_connection *connection; /* NULL: the client has gone */
 	LIST_ENTRY(http_exchange) link;     /* while the owner has it */
+	struct http_stream *stream;         /* from http_answer_stream on; it frees the exchange */
 	void *data;
 	struct buf body;
 	struct http_bodies *bodies;
 	size_t held; /* of `bodies` */
 	struct http_chunks chunks;
 	uint64_t left; /* of a body with a Content-Length */
-	http_parser parser;
+	struct http_parse parse;
 	unsigned parsed; /* headers */
+	int retry_after; /* of a refusal: seconds, 0 is the usual */
 	bool is_head, is_old, chunked, persists;
 	bool complete;  /* says the parser */
 	bool delivered; /* to the owner */
@@ -73,11 +81,13 @@ struct http_exchange {
 struct http_server {
 	uv_tcp_t listener;
 	uv_timer_t grace;
+	uv_async_t wake; /* streams have news */
 	uv_loop_t *loop;
 	struct http_limits limits;
 	struct http_owner owner;
 	LIST_HEAD(, http_connection) connections;
 	LIST_HEAD(, http_exchange) exchanges; /* those that the owner has */
+	LIST_HEAD(, http_stream) streams;     /* those that are being written */
 	unsigned connection_count;
 	unsigned open_handles;
 	int port;
@@ -88,7 +98,9 @@ struct http_server {
 	uint64_t next_id;
 	int64_t date_second;
 	char date[32];
-	struct buf out; /* an answer's head while it is made */
+	struct buf out;    /* an answer's head while it is made */
+	struct gzip *gzip; /* from the first answer on that is packed */
+	struct buf packed; /* such an answer's body */
 	char in[HTTP_READ_MOST];
 };
 
@@ -122,7 +134,43 @@ bool http_exchange_has_body(const struct http_exchange *exchange);
 void http_exchange_free(struct http_exchange *exchange);
 
 /* http_answer.c */
+/* A refusal as the owner words it. */
+struct http_problem {
+	struct http_answer answer;
+	struct http_answer_header headers[2];
+	char seconds[12];
+	char body[1024];
+};
+extern const struct http_refusal http_unsound; /* in place of an answer that is not sound */
+const struct http_answer *http_problem_make(struct http_problem *problem,
+	struct http_exchange *exchange, struct http_refusal refusal, bool close);
+
+enum http_framing { HTTP_BY_LENGTH, HTTP_BY_CHUNKS, HTTP_BY_CLOSE };
+
+/* Takes the exchange back from the owner, who answers with `status`; false when there is nobody to
+ * write to. */
+bool http_answer_take(struct http_exchange *exchange, int status);
+bool http_answer_is_sound(const struct http_exchange *exchange, const struct http_answer *answer);
+bool http_answer_has_body(int status);
+/* Settles whether the connection closes after the answer. Before its head is made. */
+void http_answer_settle(struct http_exchange *exchange, bool close);
+void http_answer_head(struct buf *out, const struct http_exchange *exchange,
+	const struct http_answer *answer, enum http_framing framing);
 /* Writes `answer` and ends the exchange. */
 void http_answer_send(struct http_exchange *exchange, const struct http_answer *answer);
 /* Answers with a problem document and closes. */
 void http_answer_refuse(struct http_exchange *exchange, struct http_refusal refusal);
+/* Tells the owner of the end of an exchange that had an answer, and frees it unless a stream has
+ * it. */
+void http_answer_done(struct http_exchange *exchange, int status, size_t bytes);
+
+/* http_coding.c */
+/* The answer in the form in which it is to be sent: as it is, or made in `coded`. Its body holds
+ * until the next. */
+const struct http_answer *http_coding_choose(const struct http_exchange *exchange,
+	const struct http_answer *answer, struct http_coded *coded);
+
+/* http_stream.c */
+/* The connection has closed while nothing was being written. */
+void http_stream_leave(struct http_stream *stream);
+void http_streams_pump(uv_async_t *wake);

@@ -147,6 +147,8 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (server->stopped != NULL)
 		server->stopped(server->stopped_data);
 	buf_free(&server->out);
+	buf_free(&server->packed);
+	gzip_free(server->gzip);
 	free(server);
 }
 
@@ -157,7 +159,8 @@ static struct http_server *new_server(
 
 	if (server == NULL)
 		return NULL;
-	if (getrandom(&server->next_id, sizeof server->next_id, 0) < 0) {
+	if (getrandom(&server->next_id, sizeof server->next_id, 0) < 0 ||
+		uv_async_init(loop, &server->wake, http_streams_pump) < 0) {
 		free(server);
 		return NULL;
 	}
@@ -166,10 +169,11 @@ static struct http_server *new_server(
 	server->owner = *owner;
 	LIST_INIT(&server->connections);
 	LIST_INIT(&server->exchanges);
+	LIST_INIT(&server->streams);
 	uv_tcp_init(loop, &server->listener);
 	uv_timer_init(loop, &server->grace);
-	server->listener.data = server->grace.data = server;
-	server->open_handles = 2;
+	server->listener.data = server->grace.data = server->wake.data = server;
+	server->open_handles = 3;
 	return server;
 }
 
@@ -180,9 +184,9 @@ int http_server_start(struct http_server **started, uv_loop_t *loop, const char 
 	int fd, rc;
 
 	*started = NULL;
-	if (limits->head > HTTP_MAX_HEADER_SIZE)
+	if (limits->head > HTTP_PARSE_HEAD_MOST)
 		return err_set(err, TM_EINVAL, "a head of more than %d bytes cannot be taken",
-			HTTP_MAX_HEADER_SIZE);
+			HTTP_PARSE_HEAD_MOST);
 	fd = bound_socket(host, port, true, err);
 	if (fd < 0)
 		return fd;
@@ -195,6 +199,7 @@ int http_server_start(struct http_server **started, uv_loop_t *loop, const char 
 	if (rc < 0) {
 		uv_close((uv_handle_t *)&server->listener, on_handle_closed);
 		uv_close((uv_handle_t *)&server->grace, on_handle_closed);
+		uv_close((uv_handle_t *)&server->wake, on_handle_closed);
 		return err_set(err, rc == UV_EADDRINUSE ? TM_EBUSY : TM_EIO,
 			"cannot listen on %s:%d: %s", host, port, uv_strerror(rc));
 	}
@@ -222,8 +227,10 @@ void http_server_settle(struct http_server *server)
 	uv_handle_t *grace = (uv_handle_t *)&server->grace;
 
 	if (server->stopping && server->connection_count == 0 && LIST_EMPTY(&server->exchanges) &&
-		!uv_is_closing(grace))
+		!uv_is_closing(grace)) {
 		uv_close(grace, on_handle_closed);
+		uv_close((uv_handle_t *)&server->wake, on_handle_closed);
+	}
 }
 
 /* The grace is over: connections are cut, and what the owner has not answered is left to it alone.

@@ -2,10 +2,11 @@
  *
  * A server belongs to one thread and its loop; several threads each have one on the same port
  * (SO_REUSEPORT). A request whose head and body have arrived whole is handed to `on_request` as an
- * exchange. The owner answers it once, with http_answer, on the same thread, at once or later;
- * until then the request's memory does not move or change, so another thread may read it meanwhile.
- * The next request of a connection is parsed after the previous answer was handed over. When the
- * client has gone, http_answer still must be called and quietly drops the answer.
+ * exchange. The owner answers it once, with http_answer or piece by piece with http_answer_stream,
+ * on the same thread, at once or later; until then the request's memory does not move or change, so
+ * another thread may read it meanwhile. The next request of a connection is parsed after the
+ * previous answer was handed over. When the client has gone, the exchange still must be answered,
+ * which quietly drops the answer.
  *
  * Before http-parser sees a byte of a head, http_head.c has checked the whole head by the grammar
  * of RFC 9112; what it forbids is refused with 400 and a close. Refusals made here are problem+json
@@ -22,6 +23,7 @@
 
 struct http_server;
 struct http_exchange;
+struct http_clients;
 
 struct http_text {
 	const char *data;
@@ -43,7 +45,7 @@ struct http_request {
 	const struct http_header *headers;
 	unsigned header_count;
 	struct http_text body;
-	char client[64];  /* the peer's numeric address, without port */
+	char client[64];  /* the client's numeric address, without port: see http_clients.h */
 	int64_t began_ns; /* clock_mono_ns when the first byte of the head came */
 	unsigned mark;    /* the owner's: see http_exchange_set_mark */
 };
@@ -63,7 +65,8 @@ struct http_limits {
 	unsigned head_ms, body_ms, idle_ms, write_ms;
 	unsigned connections; /* of this server: 10,000; above it a connection is closed at once.
 				 Fewer than there are descriptors: see descriptors.h */
-	struct http_bodies *bodies; /* outlives the exchanges; NULL is no bound */
+	struct http_bodies *bodies;   /* outlives the exchanges; NULL is no bound */
+	struct http_clients *clients; /* outlives the server; NULL: who asks is not looked at */
 };
 extern const struct http_limits http_default_limits;
 
@@ -128,3 +131,47 @@ void http_exchange_set_mark(struct http_exchange *exchange, unsigned mark);
 /* Hands the answer over; the exchange and its request are gone afterwards. HEAD sends no body but
  * its length. */
 void http_answer(struct http_exchange *exchange, const struct http_answer *answer);
+
+/* A streamed answer: a bounded pipe from one thread, the producer, to an exchange.
+ *
+ *   producer                               thread of the server
+ *   stream = http_stream_new(…)
+ *   http_stream_send(stream, …)   ──────►  http_answer_stream(exchange, answer, stream)
+ *   … HTTP_WAIT … go_on …                  writes what there is, tells the producer to go on
+ *   http_stream_end(stream)                the last chunk
+ *
+ * The producer makes the stream on its own thread, which turns `loop` (it may be the server's), and
+ * may send at once. It hands the pointer to the server's thread, which calls http_answer_stream or
+ * http_stream_refuse, once. The producer's side ends with http_stream_end or http_stream_abort,
+ * once; the two sides end in any order.
+ *
+ * The answer goes out in chunks; a client of HTTP/1.0 gets it without, up to the close. */
+struct http_stream;
+
+enum http_flow {
+	HTTP_FLOWS, /* go on */
+	HTTP_WAIT,  /* taken, but now wait for go_on: the client reads slowly */
+	HTTP_GONE   /* dropped: nobody reads (also: HEAD, no memory). End the stream. */
+};
+
+/* Producer. NULL without memory. `go_on` is called on `loop`, after HTTP_WAIT when there is room
+ * again, and when the reader has gone; never after the end. */
+struct http_stream *http_stream_new(uv_loop_t *loop, void (*go_on)(void *data), void *data);
+
+/* Producer. Sends a copy of the bytes; without any, asks how it flows. */
+enum http_flow http_stream_send(struct http_stream *stream, const void *bytes, size_t len);
+
+/* Producer. All is said. */
+void http_stream_end(struct http_stream *stream);
+
+/* Producer. It cannot be said whole: the connection is cut without the last chunk, or reset for
+ * HTTP/1.0, so that the client knows. What was not written yet is dropped. */
+void http_stream_abort(struct http_stream *stream);
+
+/* Server. Answers with `answer`, whose body is ignored, and then with what comes from `stream`.
+ * The exchange is gone afterwards, but the producer may read the request until it ends. */
+void http_answer_stream(struct http_exchange *exchange, const struct http_answer *answer,
+	struct http_stream *stream);
+
+/* Any thread, in place of http_answer_stream: nobody will read it. */
+void http_stream_refuse(struct http_stream *stream);

@@ -1,5 +1,6 @@
 /* core.metrics: what the process counts about itself. */
 #include "script/bind.h"
+#include "script/fuse.h"
 #include "script/task.h"
 
 /* route(name) -> the number of a route, for core.task.enter; 0 where nothing is counted */
@@ -12,7 +13,7 @@ static int route_number(lua_State *L)
 	return 1;
 }
 
-/* text() -> all of it, as Prometheus reads it */
+/* text() -> all of it, and the routes that are shut, as Prometheus reads it */
 static int text(lua_State *L)
 {
 	struct metrics *metrics = state_of(L)->host.metrics;
@@ -20,6 +21,7 @@ static int text(lua_State *L)
 
 	if (metrics != NULL)
 		metrics_write(metrics, out);
+	fuse_write(out);
 	bind_push_buf(L, out);
 	buf_free(out);
 	return 1;

@@ -4,13 +4,12 @@
  * tables after it has returned: making a table may raise, and an error must never jump through the
  * store. */
 #include "script/bind.h"
-#include "script/projection.h"
-#include "script/task.h"
+#include "script/store_call.h"
 #include "store/change_log.h"
 
 #include <string.h>
 
-static const char who[] = "mill.db";
+static const char who[] = STORE_CALLER;
 static const char blob_type[] = "core.blob";
 
 /* What is before a packed value: its type, and its length when it has bytes. */
@@ -44,7 +43,7 @@ static void pack(struct buf *bytes, const struct store_value *value)
 	bytes->len += sizeof head + len;
 }
 
-static void on_row(void *data, const struct store_row *row)
+void store_call_row(void *data, const struct store_row *row)
 {
 	struct task *task = data;
 
@@ -82,8 +81,7 @@ static const char *push_packed(lua_State *L, const char *from)
 	return from;
 }
 
-/* Pushes the packed row at `at` as a list; returns where the next begins. */
-static const char *push_row(lua_State *L, const struct task *task, const char *at)
+const char *store_call_push_row(lua_State *L, const struct task *task, const char *at)
 {
 	lua_createtable(L, task->columns, 0);
 	for (int column = 1; column <= task->columns; column++) {
@@ -99,15 +97,14 @@ static int push_rows(lua_State *L, const struct task *task)
 
 	lua_createtable(L, (int)task->rows, 0);
 	for (size_t row = 1; row <= task->rows; row++) {
-		at = push_row(L, task, at);
+		at = store_call_push_row(L, task, at);
 		lua_rawseti(L, -2, (lua_Integer)row);
 	}
 	lua_pushinteger(L, (lua_Integer)task->rows);
 	return 2;
 }
 
-/* The value at `index`, which is parameter `number` of its statement. */
-static struct store_value value_at(lua_State *L, int index, int number)
+struct store_value store_call_value(lua_State *L, int index, int number)
 {
 	struct store_value value = {.type = STORE_NULL};
 
@@ -149,11 +146,11 @@ static struct store_value *read_params(lua_State *L, struct task *task, int firs
 	if (count > TASK_PARAMS)
 		params = lua_newuserdatauv(L, (size_t)count * sizeof *params, 0);
 	for (int i = 0; i < count; i++)
-		params[i] = value_at(L, first + i, i + 1);
+		params[i] = store_call_value(L, first + i, i + 1);
 	return params;
 }
 
-static void call_done(void *data, int rc, const struct err *err)
+void store_call_done(void *data, int rc, const struct err *err)
 {
 	struct task *task = data;
 
@@ -165,25 +162,32 @@ static void call_done(void *data, int rc, const struct err *err)
 	task_wake(task);
 }
 
-static void check_call(lua_State *L, const struct task *task)
+void store_call_check(lua_State *L, const struct task *task)
 {
 	if (task->call.code != 0)
 		raise_failure(L, "store", task->call.code, task->call.text);
 }
 
-/* Starts the statement at `at`, whose values follow it. */
-static struct task *start_query(lua_State *L, int at, store_on_row row)
+struct task *store_call_begin(lua_State *L, struct store_unit **unit)
 {
 	struct task *task = task_may_wait(L, who);
-	struct store_unit *unit = task_unit(L, task);
-	struct store_query query = {.on_row = row, .done = call_done, .data = task};
+
+	*unit = task_unit(L, task);
+	buf_clear(&task->bytes);
+	task->rows = 0;
+	task->columns = 0;
+	return task;
+}
+
+struct task *store_call_query(lua_State *L, int at, store_on_row row)
+{
+	struct store_unit *unit;
+	struct task *task = store_call_begin(L, &unit);
+	struct store_query query = {.on_row = row, .done = store_call_done, .data = task};
 
 	query.sql = luaL_checklstring(L, at, &query.sql_len);
 	query.param_count = lua_gettop(L) - at;
 	query.params = read_params(L, task, at + 1, query.param_count);
-	buf_clear(&task->bytes);
-	task->rows = 0;
-	task->columns = 0;
 	task_expect(task);
 	store_query(unit, &query);
 	return task;
@@ -194,7 +198,7 @@ static int after_query(lua_State *L, int status, lua_KContext context)
 	struct task *task = (struct task *)context;
 
 	(void)status;
-	check_call(L, task);
+	store_call_check(L, task);
 	if (task->bytes.failed)
 		raise_failure(L, "store", TM_ENOMEM, "no memory for the rows");
 	return push_rows(L, task);
@@ -202,7 +206,7 @@ static int after_query(lua_State *L, int status, lua_KContext context)
 
 static int query(lua_State *L)
 {
-	return task_await(L, start_query(L, 1, on_row), after_query);
+	return task_await(L, store_call_query(L, 1, store_call_row), after_query);
 }
 
 /* Pushes the packed row at `at` as a record with the metatable at 2; returns where the next begins.
@@ -222,13 +226,13 @@ static const char *push_record(lua_State *L, const struct task *task, const char
 	return at;
 }
 
-static int after_records(lua_State *L, int status, lua_KContext context)
+int store_call_records(lua_State *L, int status, lua_KContext context)
 {
 	struct task *task = (struct task *)context;
 	const char *at = task->bytes.data;
 
 	(void)status;
-	check_call(L, task);
+	store_call_check(L, task);
 	if (task->bytes.failed)
 		raise_failure(L, "store", TM_ENOMEM, "no memory for the rows");
 	if (task->rows > 0 && task->columns < projection_columns(projection_at(L, 1)))
@@ -246,105 +250,7 @@ static int records(lua_State *L)
 {
 	projection_at(L, 1);
 	luaL_checktype(L, 2, LUA_TTABLE);
-	return task_await(L, start_query(L, 3, on_row), after_records);
-}
-
-/* Rows that become JSON as they are read. The one that fills a page stays packed: a list's cursor
- * is made of it. */
-static void on_object(void *data, const struct store_row *row)
-{
-	struct task *task = data;
-	struct object_writer *writer = &task->writer;
-
-	if (!object_writer_row(writer, row))
-		return;
-	if (writer->single)
-		task->number = store_row_value(row, 0).integer;
-	else if (writer->written == writer->limit)
-		on_row(task, row);
-}
-
-static int push_places(lua_State *L, const struct task *task)
-{
-	const struct buf *places = &task->writer.places;
-	size_t count = places->len / sizeof(struct object_place);
-
-	lua_createtable(L, (int)count * 3, 0);
-	for (size_t i = 0; i < count; i++) {
-		struct object_place place;
-
-		memcpy(&place, places->data + i * sizeof place, sizeof place);
-		lua_pushinteger(L, (lua_Integer)place.at + 1);
-		lua_rawseti(L, -2, (lua_Integer)(3 * i + 1));
-		lua_pushinteger(L, place.inner);
-		lua_rawseti(L, -2, (lua_Integer)(3 * i + 2));
-		lua_pushlstring(L, place.name, place.name_len);
-		lua_rawseti(L, -2, (lua_Integer)(3 * i + 3));
-	}
-	return 1;
-}
-
-static int after_objects(lua_State *L, int status, lua_KContext context)
-{
-	struct task *task = (struct task *)context;
-	struct object_writer *writer = &task->writer;
-
-	(void)status;
-	check_call(L, task);
-	if (writer->broken)
-		luaL_error(L, "a row holds what cannot be shown as declared: the database was "
-			      "changed from outside");
-	if (task->objects.failed || task->bytes.failed || writer->places.failed)
-		raise_failure(L, "store", TM_ENOMEM, "no memory for the rows");
-	lua_pushlstring(L, task->objects.data ? task->objects.data : "", task->objects.len);
-	lua_pushinteger(L, (lua_Integer)writer->written);
-	if (writer->single && writer->written == 1)
-		lua_pushinteger(L, task->number);
-	else if (writer->more)
-		push_row(L, task, task->bytes.data);
-	else
-		lua_pushnil(L);
-	if (writer->places.len == 0)
-		return 3;
-	push_places(L, task);
-	return 4;
-}
-
-/* objects(projection, rights, limit, sql, values …) -> text, count, last, places
- *
- * The rows as JSON objects with commas between them; how many; the row of the last object if there
- * is another beyond the limit; and, where references are to be expanded, for
- * each where in the text the sealed id stands, the inner id and the member's name. */
-static int start_objects(lua_State *L, size_t limit, bool single, int sql)
-{
-	struct task *task = task_may_wait(L, who);
-	struct object_writer *writer = &task->writer;
-	struct buf places = writer->places;
-
-	buf_clear(&task->objects);
-	buf_clear(&places);
-	*writer = (struct object_writer){
-		.projection = projection_at(L, 1),
-		.id_key = bind_id_key(L),
-		.limit = limit,
-		.single = single,
-		.out = &task->objects,
-		.places = places,
-	};
-	writer->rights = rights_at(L, 2, writer->projection);
-	return task_await(L, start_query(L, sql, on_object), after_objects);
-}
-
-static int objects(lua_State *L)
-{
-	return start_objects(L, (size_t)luaL_checkinteger(L, 3), false, 4);
-}
-
-/* object(projection, rights, sql, values …) -> text, count, version, places: one record, whose
- * first column is its version. */
-static int object(lua_State *L)
-{
-	return start_objects(L, 1, true, 3);
+	return task_await(L, store_call_query(L, 3, store_call_row), store_call_records);
 }
 
 static int after_run(lua_State *L, int status, lua_KContext context)
@@ -352,20 +258,20 @@ static int after_run(lua_State *L, int status, lua_KContext context)
 	struct task *task = (struct task *)context;
 
 	(void)status;
-	check_call(L, task);
+	store_call_check(L, task);
 	lua_pushinteger(L, store_unit_changes(task->unit));
 	return 1;
 }
 
 static int run(lua_State *L)
 {
-	return task_await(L, start_query(L, 1, NULL), after_run);
+	return task_await(L, store_call_query(L, 1, NULL), after_run);
 }
 
 static int after_call(lua_State *L, int status, lua_KContext context)
 {
 	(void)status;
-	check_call(L, (struct task *)context);
+	store_call_check(L, (struct task *)context);
 	return 0;
 }
 
@@ -375,7 +281,7 @@ static int mark(lua_State *L)
 	struct store_unit *unit = task_unit(L, task);
 
 	task_expect(task);
-	store_mark(unit, call_done, task);
+	store_mark(unit, store_call_done, task);
 	return task_await(L, task, after_call);
 }
 
@@ -385,7 +291,7 @@ static int mark_end(lua_State *L, enum store_verdict verdict)
 	struct store_unit *unit = task_unit(L, task);
 
 	task_expect(task);
-	store_mark_end(unit, verdict, call_done, task);
+	store_mark_end(unit, verdict, store_call_done, task);
 	return task_await(L, task, after_call);
 }
 
@@ -425,7 +331,7 @@ static int append(lua_State *L)
 
 	change.body = luaL_checklstring(L, 11, &change.body_len);
 	task_expect(task);
-	change_append(unit, &change, call_done, task);
+	change_append(unit, &change, store_call_done, task);
 	return task_await(L, task, after_call);
 }
 
@@ -437,7 +343,7 @@ static void position_done(void *data, int rc, int64_t pos)
 	task->number = pos;
 	if (rc != 0)
 		err_set(&err, rc, "the log could not be read: %s", err_name(rc));
-	call_done(task, rc, &err);
+	store_call_done(task, rc, &err);
 }
 
 static int after_position(lua_State *L, int status, lua_KContext context)
@@ -445,7 +351,7 @@ static int after_position(lua_State *L, int status, lua_KContext context)
 	struct task *task = (struct task *)context;
 
 	(void)status;
-	check_call(L, task);
+	store_call_check(L, task);
 	lua_pushinteger(L, task->number);
 	return 1;
 }
@@ -497,8 +403,6 @@ int bind_store(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{"query", query},
-		{"object", object},
-		{"objects", objects},
 		{"records", records},
 		{"run", run},
 		{"mark", mark},
@@ -516,5 +420,6 @@ int bind_store(lua_State *L)
 	luaL_newmetatable(L, blob_type);
 	lua_pop(L, 1);
 	luaL_newlib(L, functions);
+	bind_lists(L);
 	return 1;
 }

@@ -1,5 +1,7 @@
-/* core.task: what the running task is, and the way from a command into the lane. */
+/* core.task: what the running task is, and the ways from a command into the lane and from a worker
+ * to the control thread. */
 #include "script/fuse.h"
+#include "script/pace.h"
 #include "script/task.h"
 
 /* A table of the framework's own, the same for the whole task; nil while loading. */
@@ -34,9 +36,22 @@ static int kind(lua_State *L)
 	return 1;
 }
 
-/* enter(route, number): the running task answers for it; the number is that of core.metrics.route.
- * Returns the seconds for which the route is shut, or nil. The text must live as long as the state.
- */
+static void may_give_way(lua_State *L, struct task *task)
+{
+	const struct pace *pace = task->state->host.pace;
+
+	task->run.can_give_way = true;
+	if (pace == NULL || !pace_is_slow(pace, task->route_number))
+		return;
+	task->sent_on = true;
+	run_break(&task->run, BREACH_GIVE_WAY);
+	run_check_here(L);
+}
+
+/* enter(route, number, reads, plugin): the running task answers for it; the number is that of
+ * core.metrics.route, the plugin the one whose action it is, or nil. Returns the seconds for which
+ * the route is shut, or nil. The texts must live as long as the state. A read may be told to give
+ * way from now on, and is at once when its route is known to be slow. */
 static int enter(lua_State *L)
 {
 	struct task *task = task_current(L);
@@ -46,11 +61,15 @@ static int enter(lua_State *L)
 	if (task != NULL) {
 		task->route = route;
 		task->route_number = (unsigned)luaL_checkinteger(L, 2);
+		task->plugin = lua_tostring(L, 4);
 	}
-	if (shut == 0)
-		return 0;
-	lua_pushinteger(L, shut);
-	return 1;
+	if (shut != 0) {
+		lua_pushinteger(L, shut);
+		return 1;
+	}
+	if (task != NULL && lua_toboolean(L, 3))
+		may_give_way(L, task);
+	return 0;
 }
 
 static void lane_done(void *data, int rc, const char *answer, size_t len)
@@ -97,9 +116,31 @@ static int lane(lua_State *L)
 	return task_await(L, task, after_lane);
 }
 
+/* control(payload) → the answer of the control thread. In what a worker answers itself only: in the
+ * lane it could wait for a switch that waits for the lane. */
+static int control(lua_State *L)
+{
+	struct task *task = task_may_wait(L, "core.task.control");
+	struct state_host *host = &task->state->host;
+	size_t len;
+	const char *payload = luaL_checklstring(L, 1, &len);
+	int rc;
+
+	if (task->kind != TASK_HANDLE || host->control_call == NULL)
+		return luaL_error(L, "core.task.control can be used on a worker only");
+	task_unit_leave(task);
+	buf_clear(&task->bytes);
+	task_expect(task);
+	rc = host->control_call(host->control, host->loop, payload, len, lane_done, task);
+	if (rc != 0)
+		return raise_failure(L, "busy", rc, err_name(rc));
+	return task_await(L, task, after_lane);
+}
+
 int bind_task(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
+		{"control", control},
 		{"current", current},
 		{"enter", enter},
 		{"kind", kind},

@@ -9,13 +9,14 @@
 
 enum { COUNT_MAX = 16 * 1024 * 1024, LOOK_EACH = 4096 };
 
-/* A table whose elements are where they seem to be. */
+/* A table whose elements are where they seem to be. The metamethods that a plugin gave to its own
+ * table are passed by. */
 static void check_plain(lua_State *L, int index)
 {
 	static const char *const events[] = {"__index", "__newindex", "__len"};
 
 	luaL_checktype(L, index, LUA_TTABLE);
-	if (!lua_getmetatable(L, index))
+	if (metatable_is_plugins(L, index) || !lua_getmetatable(L, index))
 		return;
 	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
 		lua_pushstring(L, events[i]);

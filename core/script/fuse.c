@@ -73,3 +73,17 @@ int fuse_shut(const char *route)
 	pthread_mutex_unlock(&board.lock);
 	return until > now ? (int)((until - now) / 1000000000) + 1 : 0;
 }
+
+void fuse_write(struct buf *out)
+{
+	int64_t now = clock_mono_ns();
+
+	buf_puts(out,
+		"# HELP tidemill_route_shut Routes that broke their budget again and again, and "
+		"are answered 503 for a minute.\n# TYPE tidemill_route_shut gauge\n");
+	pthread_mutex_lock(&board.lock);
+	for (const struct fuse *fuse = board.fuses; fuse < board.fuses + ROUTES; fuse++)
+		if (fuse->until > now)
+			buf_printf(out, "tidemill_route_shut{route=\"%s\"} 1\n", fuse->route);
+	pthread_mutex_unlock(&board.lock);
+}

@@ -5,8 +5,13 @@
  * no route is shut. */
 #pragma once
 
+#include "base/buf.h"
+
 /* `route` ("POST /api/v1/ENTITY/{id}/ACTION") has broken a state. */
 void fuse_count(const char *route);
 
 /* For how many seconds `route` is still shut; 0: it is not. */
 int fuse_shut(const char *route);
+
+/* Appends which routes are shut, as Prometheus reads it. */
+void fuse_write(struct buf *out);

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 16 * 1024 * 1024, DEPTH_MAX = 32 };
+enum { FILE_MAX = 16 * 1024 * 1024, DEPTH_MAX = 32, PART_HEAD = 8 };
 
 struct generation {
 	atomic_uint uses;
@@ -170,15 +170,34 @@ static int check_paths(const struct generation *gen, struct err *err)
 	return 0;
 }
 
-/* Each part goes in behind its length, so that no two sets of files read the same. */
-static void hash_part(struct hash *hash, const char *bytes, size_t len)
+/* Goes through all that the hash covers: the settings, then path and text of each file, each behind
+ * its length, so that no two sets of files read the same. */
+static void each_part(const struct generation *gen,
+	void (*take)(void *to, const void *bytes, size_t len), void *to)
 {
-	unsigned char head[8];
+	unsigned count = 1 + 2 * gen->count;
 
-	for (int i = 0; i < 8; i++)
-		head[i] = (unsigned char)((uint64_t)len >> (56 - 8 * i));
-	hash_add(hash, head, sizeof head);
+	for (unsigned i = 0; i < count; i++) {
+		const struct generation_file *file = i > 0 ? &gen->files[(i - 1) / 2] : NULL;
+		const char *bytes = file == NULL ? gen->settings : i % 2 ? file->path : file->text;
+		size_t len = file != NULL && i % 2 == 0 ? file->len : strlen(bytes);
+		unsigned char head[PART_HEAD];
+
+		for (int k = 0; k < PART_HEAD; k++)
+			head[k] = (unsigned char)((uint64_t)len >> (56 - 8 * k));
+		take(to, head, sizeof head);
+		take(to, bytes, len);
+	}
+}
+
+static void add_to_hash(void *hash, const void *bytes, size_t len)
+{
 	hash_add(hash, bytes, len);
+}
+
+static void add_to_buf(void *buf, const void *bytes, size_t len)
+{
+	buf_append(buf, bytes, len);
 }
 
 static void make_hash(struct generation *gen)
@@ -187,11 +206,7 @@ static void make_hash(struct generation *gen)
 	struct hash hash;
 
 	hash_init(&hash, NULL, 0);
-	hash_part(&hash, gen->settings, strlen(gen->settings));
-	for (unsigned i = 0; i < gen->count; i++) {
-		hash_part(&hash, gen->files[i].path, strlen(gen->files[i].path));
-		hash_part(&hash, gen->files[i].text, gen->files[i].len);
-	}
+	each_part(gen, add_to_hash, &hash);
 	hash_end(&hash, out);
 	hash_hex(gen->hash, out, sizeof out);
 }
@@ -234,6 +249,69 @@ int generation_read(struct generation **made, const struct generation_source *so
 out:
 	generation_free(gen);
 	return rc;
+}
+
+void generation_pack(const struct generation *gen, struct buf *to)
+{
+	each_part(gen, add_to_buf, to);
+}
+
+/* Takes the next part, as a text of its own; NULL when there is none, or no memory. */
+static char *next_part(const char **at, const char *end, size_t *len)
+{
+	uint64_t size = 0;
+	char *text;
+
+	if (end - *at < PART_HEAD)
+		return NULL;
+	for (int k = 0; k < PART_HEAD; k++)
+		size = size << 8 | (unsigned char)(*at)[k];
+	*at += PART_HEAD;
+	if (size > (uint64_t)(end - *at) || (text = malloc(size + 1)) == NULL)
+		return NULL;
+	memcpy(text, *at, size);
+	text[size] = '\0';
+	*at += size;
+	*len = size;
+	return text;
+}
+
+static int next_file(struct generation *gen, const char **at, const char *end)
+{
+	struct generation_file *file = add_file(gen);
+	size_t ignored;
+
+	if (file == NULL)
+		return TM_ENOMEM;
+	file->path = next_part(at, end, &ignored);
+	file->text = next_part(at, end, &file->len);
+	gen->count++;
+	return file->path != NULL && file->text != NULL ? 0 : TM_EINVAL;
+}
+
+int generation_unpack(struct generation **made, const char *bytes, size_t len, struct err *err)
+{
+	struct generation *gen = calloc(1, sizeof *gen);
+	const char *at = bytes, *end = bytes + len;
+	size_t ignored;
+	int rc = 0;
+
+	*made = NULL;
+	if (gen == NULL)
+		return no_memory(err);
+	atomic_init(&gen->uses, 1);
+	gen->settings = next_part(&at, end, &ignored);
+	if (gen->settings == NULL)
+		rc = TM_EINVAL;
+	while (rc == 0 && at < end)
+		rc = next_file(gen, &at, end);
+	if (rc != 0) {
+		generation_free(gen);
+		return err_set(err, rc, "the sources cannot be read");
+	}
+	make_hash(gen);
+	*made = gen;
+	return 0;
 }
 
 struct generation *generation_take(struct generation *gen)

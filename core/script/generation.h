@@ -5,6 +5,7 @@
  * between threads. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stddef.h>
@@ -28,6 +29,12 @@ struct generation_source {
  * the hash. */
 int generation_read(struct generation **gen, const struct generation_source *sources,
 	unsigned count, const char *settings, struct err *err);
+
+/* Appends the whole generation, in the form whose BLAKE2b-256 is its hash; and makes one of that,
+ * whose hash the caller compares with what it asked for. */
+void generation_pack(const struct generation *gen, struct buf *to);
+int generation_unpack(struct generation **gen, const char *bytes, size_t len, struct err *err);
+
 struct generation *generation_take(struct generation *gen);
 void generation_drop(struct generation *gen);
 

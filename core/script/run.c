@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "script/task.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +14,27 @@ enum { SLACK = 16 * 1024 * 1024, DEPTH_MAX = 1000, TOLD_MAX = 12 };
 
 static void on_hook(lua_State *L, lua_Debug *where);
 
+/* What must give way is looked at now and then only: most of what it runs is the framework's. */
+enum { GIVE_WAY_STEP = 100 };
+
 void run_break(struct run *run, enum breach breach)
 {
-	if (run->broken == BREACH_NONE)
+	if (run->broken < (int)breach && run->broken <= BREACH_GIVE_WAY)
 		run->broken = breach;
-	lua_sethook(run->L, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+	if (run->broken == BREACH_GIVE_WAY)
+		lua_sethook(run->L, on_hook, LUA_MASKCOUNT, GIVE_WAY_STEP);
+	else
+		lua_sethook(run->L, on_hook,
+			LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+/* A signal that comes here finds the one or the other, so the flag is asked afterwards. */
+void run_moves(struct run *run, lua_State *L)
+{
+	run->L = L;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (run->broken != BREACH_NONE)
+		run_break(run, run->broken);
 }
 
 /* The name in "@plugins/NAME/…" or "@config/clients/NAME/…". */
@@ -58,10 +75,25 @@ static void note(lua_State *L, struct run *run)
 	}
 }
 
+/* Whether the Lua function that runs, or that called the C function that does, is a plugin's. */
+static bool is_in_plugin(lua_State *L)
+{
+	lua_Debug frame;
+	char name[64];
+
+	for (int level = 0; level < 2 && lua_getstack(L, level, &frame); level++) {
+		lua_getinfo(L, "S", &frame);
+		if (*frame.what != 'C')
+			return plugin_of(frame.source, name, sizeof name);
+	}
+	return false;
+}
+
 static int raise_breach(lua_State *L, struct run *run)
 {
-	const char *what =
-		run->broken == BREACH_MEMORY ? "needs too much memory" : "takes too long";
+	const char *what = run->broken == BREACH_GIVE_WAY ? "must give way"
+			   : run->broken == BREACH_MEMORY ? "needs too much memory"
+							  : "takes too long";
 
 	note(L, run);
 	luaL_where(L, 0);
@@ -80,13 +112,13 @@ static void on_hook(lua_State *L, lua_Debug *where)
 	(void)where;
 	if (run == NULL || run->broken == BREACH_NONE)
 		lua_sethook(L, NULL, 0, 0);
-	else
+	else if (run->broken != BREACH_GIVE_WAY || is_in_plugin(L))
 		raise_breach(L, run);
 }
 
 void run_failed(struct run *run, const struct state *state, int status)
 {
-	if (run->broken == BREACH_NONE && (status == LUA_ERRMEM || state->memory.refused != 0))
+	if (run->broken <= BREACH_GIVE_WAY && (status == LUA_ERRMEM || state->memory.refused != 0))
 		run_break(run, BREACH_MEMORY);
 }
 
@@ -95,13 +127,18 @@ bool run_is_broken(lua_State *L)
 	struct run *run = state_of(L)->run;
 
 #ifdef __SANITIZE_THREAD__
-	if (run != NULL && run->broken == BREACH_NONE && watch_is_late())
-		run_break(run, BREACH_TIME);
+	watch_look();
 #endif
 	return run != NULL && run->broken != BREACH_NONE;
 }
 
 void run_check(lua_State *L)
+{
+	if (run_is_broken(L) && (state_of(L)->run->broken != BREACH_GIVE_WAY || is_in_plugin(L)))
+		raise_breach(L, state_of(L)->run);
+}
+
+void run_check_here(lua_State *L)
 {
 	if (run_is_broken(L))
 		raise_breach(L, state_of(L)->run);
@@ -137,7 +174,7 @@ static void granted(struct memory *memory)
 	struct run *run = memory->state->run;
 
 	memory->refused = 0;
-	if (run != NULL && run->broken == BREACH_NONE)
+	if (run != NULL && run->broken <= BREACH_GIVE_WAY)
 		forget(run);
 }
 
@@ -149,7 +186,7 @@ static bool may_grow(struct memory *memory, size_t size, size_t more)
 
 	if (run == NULL)
 		return true;
-	if (run->broken == BREACH_NONE) {
+	if (run->broken <= BREACH_GIVE_WAY) {
 		if (memory->refused != size) {
 			memory->refused = size;
 			forget(run);
@@ -198,7 +235,7 @@ void memory_count(struct state *state)
 void run_begin(struct run *run, struct state *state, size_t growth, struct run_before *before)
 {
 	struct memory *memory = &state->memory;
-	struct watch now = {run, 0};
+	struct watch now = {.run = run};
 
 	before->began = clock_mono_ns();
 	before->run = state->run;
@@ -215,6 +252,10 @@ void run_begin(struct run *run, struct state *state, size_t growth, struct run_b
 	state->run = run;
 	if (run->left_ns != 0)
 		now.deadline = before->began + (run->left_ns > 0 ? run->left_ns : 1);
+	if (run->quick_ns != 0 && now.deadline != 0) {
+		now.last = now.deadline;
+		now.deadline = before->began + (run->quick_ns > 0 ? run->quick_ns : 1);
+	}
 	before->watch = watch_enter(now);
 }
 
@@ -227,6 +268,8 @@ void run_end(struct run *run, struct state *state, const struct run_before *befo
 		took = clock_mono_ns() - before->began;
 	if (watch.deadline != 0)
 		watch.deadline += took;
+	if (watch.last != 0)
+		watch.last += took;
 	watch_enter(watch);
 	state->run = before->run;
 	state->memory.most = before->most;
@@ -235,6 +278,8 @@ void run_end(struct run *run, struct state *state, const struct run_before *befo
 	run->grown += (int64_t)state->memory.used - (int64_t)before->used;
 	if (run->left_ns != 0)
 		run->left_ns = run->left_ns > took ? run->left_ns - took : -1;
+	if (run->quick_ns != 0)
+		run->quick_ns = run->quick_ns > took ? run->quick_ns - took : -1;
 }
 
 void run_clear(struct run *run)
@@ -242,5 +287,8 @@ void run_clear(struct run *run)
 	run->broken = BREACH_NONE;
 	run->grown = 0;
 	run->calls = 0;
+	run->quick_ns = 0;
+	run->can_give_way = false;
+	run->fixed = false;
 	forget(run);
 }

@@ -3,9 +3,14 @@
  *
  * A run is a task between two waits, or the loading of a state. When it breaks its budget it is
  * *broken*, for good: a hook raises at each instruction, the sandbox's pcall and xpcall raise again
- * what they caught, and C functions that take long look at the flag (run_check). So nothing of the
- * task goes on, and since it may have stopped half-way through the framework, the state in which it
- * ran is spoilt: its thread takes another.
+ * what they caught (coroutine.resume likewise), and C functions that take long look at the flag
+ * (run_check). So nothing of the task goes on, and since it may have stopped half-way through the
+ * framework, the state in which it ran is spoilt: its thread takes another.
+ *
+ * A read may be told to *give way* instead: on a worker when it takes longer than others should
+ * wait for, on the slow lane when its snapshot is in the way. It is broken likewise, but raises
+ * only where an error is expected anyway: when it asks for something that may wait (task_may_wait)
+ * and in a plugin's own code. So nothing is left half done, and its state is as good as before.
  *
  * The allocator of a state counts. A run that would grow it past the run's limit is broken too; a
  * little beyond the limit is given all the same, so that the hook can raise where it happened. */
@@ -18,15 +23,18 @@
 #include <signal.h>
 #include <stddef.h>
 
-enum breach { BREACH_NONE, BREACH_TIME, BREACH_MEMORY };
+enum breach { BREACH_NONE, BREACH_GIVE_WAY, BREACH_TIME, BREACH_MEMORY };
 
 struct state;
 
 struct run {
 	lua_State *L; /* the coroutine that runs */
 	volatile sig_atomic_t broken;
-	int64_t left_ns; /* of its time; 0: unbounded */
+	int64_t left_ns;  /* of its time; 0: unbounded */
+	int64_t quick_ns; /* of the time after which it gives way, if it can; 0: never */
+	bool can_give_way;
 	int calls;       /* how many pcalls it is inside of */
+	bool fixed;      /* a resume further out cannot be left, so nothing can wait */
 	int64_t grown;   /* by how many bytes it has let the state grow so far */
 	char plugin[64]; /* which plugin ran when it broke; empty: none */
 	struct buf told; /* and where, for the log */
@@ -61,12 +69,17 @@ void run_clear(struct run *run);
 /* Breaks the run. Also from a signal handler on its thread. */
 void run_break(struct run *run, enum breach breach);
 
+/* From now on it is this coroutine that runs. */
+void run_moves(struct run *run, lua_State *L);
+
 /* An error has been caught, with Lua's `status`: it may be that there was no memory. */
 void run_failed(struct run *run, const struct state *state, int status);
 
 /* Raises when the run of `L` is broken. Called by what may take long without an instruction. */
 void run_check(lua_State *L);
 bool run_is_broken(lua_State *L);
+/* The same, where an error is expected: raises also when the run must give way. */
+void run_check_here(lua_State *L);
 
 /* Under ThreadSanitizer, where a signal waits until the next library call: a hook that looks from
  * time to time, so that a loop in pure Lua ends. Otherwise nothing. */
@@ -78,6 +91,16 @@ void run_prepare(lua_State *L);
 int safe_pcall(lua_State *L);
 int safe_xpcall(lua_State *L);
 int safe_xpcall_for_plugins(lua_State *L);
+
+/* coroutines.c: pushes the table `coroutine` of plugins; and waits in a binding, or passes a wait
+ * on from an inner coroutine: yields, and goes on with `then`. */
+void push_coroutines(lua_State *L);
+int wait_pass(lua_State *L, lua_KContext context, lua_KFunction then);
+
+/* metatables.c: adds setmetatable, getmetatable and rawset of plugins, and `plain`, to the table at
+ * the top; and whether the value at `index` has a metatable that a plugin has given it. */
+void add_metatables(lua_State *L);
+bool metatable_is_plugins(lua_State *L, int index);
 
 /* bounded_string.c, bounded_table.c: put functions that cannot burn for ever in the place of those
  * of the standard libraries, which are open. */

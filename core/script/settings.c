@@ -1,5 +1,7 @@
 #include "script/settings.h"
 
+#include "net/http_clients.h"
+
 #include <lauxlib.h>
 #include <lua.h>
 #include <stddef.h>
@@ -60,7 +62,9 @@ static const struct {
 	const char *name;
 	size_t at;
 } budget_names[] = {
+	{"quick_ms", offsetof(struct budgets, quick_ms)},
 	{"read_ms", offsetof(struct budgets, read_ms)},
+	{"slow_ms", offsetof(struct budgets, slow_ms)},
 	{"write_ms", offsetof(struct budgets, write_ms)},
 	{"bulk_ms", offsetof(struct budgets, bulk_ms)},
 	{"command_ms", offsetof(struct budgets, command_ms)},
@@ -90,8 +94,8 @@ static int read_budgets(lua_State *L, const char *name, struct budgets *to, stru
 
 		if (budget == NULL)
 			rc = err_set(err, TM_EINVAL,
-				"there is no budget %s; there are read_ms, write_ms, bulk_ms, "
-				"command_ms, load_ms, task_mib",
+				"there is no budget %s; there are quick_ms, read_ms, slow_ms, "
+				"write_ms, bulk_ms, command_ms, load_ms, task_mib",
 				key);
 		else if (!lua_isinteger(L, -1) || value < 1 || value > 3600000)
 			rc = err_set(err, TM_EINVAL,
@@ -133,6 +137,19 @@ static int read_list(lua_State *L, const char *name, char ***to, struct err *err
 	return 0;
 }
 
+static int read_networks(lua_State *L, const char *name, char ***to, struct err *err)
+{
+	int rc = read_list(L, name, to, err);
+
+	for (char **one = *to; rc == 0 && *one != NULL; one++)
+		if (!http_is_network(*one))
+			rc = err_set(err, TM_EINVAL,
+				"the setting %s: %s is no address and no network such as "
+				"10.0.0.0/8",
+				name, *one);
+	return rc;
+}
+
 /* The value is on top of the stack. */
 static int read_one(lua_State *L, const char *name, struct settings *to, struct err *err)
 {
@@ -156,10 +173,18 @@ static int read_one(lua_State *L, const char *name, struct settings *to, struct 
 		return read_list(L, name, &to->plugins, err);
 	if (strcmp(name, "clients") == 0)
 		return read_list(L, name, &to->clients, err);
+	if (strcmp(name, "trusted_proxies") == 0)
+		return read_networks(L, name, &to->trusted_proxies, err);
+	if (strcmp(name, "client_connections") == 0)
+		return read_count(L, name, 0, 1000000, &to->client_connections, err);
+	if (strcmp(name, "client_requests") == 0)
+		return read_count(L, name, 0, 100000000, &to->client_requests, err);
+	if (strcmp(name, "limit_loopback") == 0)
+		return read_flag(L, name, &to->limit_loopback, err);
 	return err_set(err, TM_EINVAL,
 		"there is no setting %s; there are listen, data, tenant, workers, plugins, "
-		"clients, "
-		"log_requests, budgets, demo_logins_beyond_loopback, wal_limit",
+		"clients, log_requests, budgets, demo_logins_beyond_loopback, wal_limit, "
+		"trusted_proxies, client_connections, client_requests, limit_loopback",
 		name);
 }
 
@@ -193,6 +218,9 @@ int settings_read(struct settings *settings, const char *path, struct err *err)
 		.budgets = default_budgets,
 		.plugins = calloc(1, sizeof(char *)),
 		.clients = calloc(1, sizeof(char *)),
+		.trusted_proxies = calloc(1, sizeof(char *)),
+		.client_connections = 256,
+		.client_requests = 6000,
 	};
 	if (settings->root == NULL)
 		rc = err_set(err, TM_ENOENT, "there is no settings file %s", path);
@@ -216,5 +244,6 @@ void settings_free(struct settings *settings)
 	free(settings->tenant);
 	free_list(settings->plugins);
 	free_list(settings->clients);
+	free_list(settings->trusted_proxies);
 	*settings = (struct settings){0};
 }

@@ -21,6 +21,10 @@ struct settings {
 	bool log_requests;
 	char **plugins; /* NULL-terminated */
 	char **clients;
+	char **trusted_proxies; /* addresses and networks; NULL-terminated */
+	int client_connections; /* of one address at once; 0: no limit */
+	int client_requests;    /* of one address in a minute; 0: no limit */
+	bool limit_loopback;
 };
 
 int settings_read(struct settings *settings, const char *path, struct err *err);

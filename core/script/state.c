@@ -40,6 +40,8 @@ static void keep_functions(lua_State *L, struct state *state)
 }
 
 const struct budgets default_budgets = {.read_ms = 1000,
+	.quick_ms = 5,
+	.slow_ms = 10000,
 	.write_ms = 250,
 	.bulk_ms = 10000,
 	.load_ms = 5000,
@@ -178,6 +180,7 @@ void state_free_if_over(struct state *state)
 void state_retire(struct state *state)
 {
 	state->retired = true;
+	alarm_retire(state->L);
 	state_free_if_over(state);
 }
 

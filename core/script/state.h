@@ -8,7 +8,7 @@
  * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that
  * `require` finds by the names core.store, core.json, core.decimal, core.hash, core.id, core.text,
  * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task, core.attempts,
- * core.http, core.metrics, core.projection. */
+ * core.http, core.metrics, core.projection, core.alarm. */
 #pragma once
 
 #include "base/err.h"
@@ -23,6 +23,7 @@
 
 struct state;
 struct task;
+struct pace;
 
 /* What a thread gives the states that serve on it. */
 struct state_host {
@@ -35,15 +36,24 @@ struct state_host {
 	int (*lane_call)(void *host, const char *name, const char *payload, size_t len,
 		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
 	void *host;
-	struct attempts *attempts;
-	struct metrics *metrics;
-	/* NULL: nothing is counted */ /* failed sign-ins; NULL where nobody signs in */
+	/* Asks the control thread about generations (core/generations.h); `done` comes back on
+	 * `loop`. NULL where nobody may. */
+	int (*control_call)(void *control, uv_loop_t *loop, const char *payload, size_t len,
+		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
+	void *control;
+	struct attempts *attempts; /* failed sign-ins; NULL where nobody signs in */
+	struct metrics *metrics;   /* NULL: nothing is counted */
+	/* Where reads must give way to others, which routes are known for it: those end at once.
+	 * NULL elsewhere. */
+	struct pace *pace;
 };
 
 /* How long Lua may run (milliseconds; 0: for ever) and by how much one task may let its state grow
  * (MiB; 0: without bound). Time that a task waits does not count. */
 struct budgets {
 	int read_ms, write_ms, bulk_ms, load_ms;
+	int quick_ms;   /* how long a read may hold a worker before it must give way */
+	int slow_ms;    /* read_ms of the slow lane */
 	int command_ms; /* from one wait to the next */
 	int task_mib;
 };
@@ -61,7 +71,8 @@ const struct budgets *state_budgets(const struct state *state);
 /* Binds the state to its thread. Once, before the first task, on that thread. */
 void state_attach(struct state *state, const struct state_host *host);
 
-/* Marks the state as no longer current; it is freed when its last task has ended. */
+/* Marks the state as no longer current; it is freed when its last task has ended. Tasks that wait
+ * for an alarm go on in the loop's next turn. */
 void state_retire(struct state *state);
 
 /* A task broke its budget in it, perhaps half-way through something: another must take its place.
@@ -80,7 +91,8 @@ struct breach_words {
 struct task_result {
 	unsigned route; /* its number in the metrics */
 	int rc; /* 0; TM_ESCRIPT: a Lua error, `text` is the traceback; TM_EBUDGET: `breach`;
-		   TM_ELOST, TM_EFULL …: from the store */
+		   TM_EGIVEWAY: a read that must run elsewhere, or later; TM_ELOST, TM_EFULL …: from
+		   the store */
 	struct breach_words breach;
 	struct http_answer answer; /* tasks that answer requests */
 	bool to_lane; /* state_handle only: run state_write in the home lane with `text` */

@@ -2,8 +2,10 @@
 
 #include "base/log.h"
 #include "script/fuse.h"
+#include "script/pace.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,14 +26,15 @@ struct task *task_may_wait(lua_State *L, const char *who)
 
 	if (task == NULL)
 		luaL_error(L, "%s can be used in a task only, not while loading", who);
-	if (L != task->L)
+	if (L != task->run.L)
 		luaL_error(L, "%s cannot wait here: it was called in an inner coroutine", who);
-	if (!lua_isyieldable(L))
+	if (task->run.fixed || !lua_isyieldable(L))
 		luaL_error(L,
 			"%s cannot wait here: the call comes through a function that cannot wait, "
-			"such as the callback of table.sort or string.gsub, a metamethod or "
+			"such as the callback of table.sort, a metamethod called by one, or "
 			"require",
 			who);
+	run_check_here(L);
 	return task;
 }
 
@@ -47,7 +50,7 @@ int task_await(lua_State *L, struct task *task, lua_KFunction then)
 	if (task->woken)
 		return then(L, LUA_OK, (lua_KContext)task);
 	task->yielded = true;
-	return lua_yieldk(L, 0, (lua_KContext)task, then);
+	return wait_pass(L, (lua_KContext)task, then);
 }
 
 struct store_unit *task_unit(lua_State *L, struct task *task)
@@ -278,6 +281,24 @@ static void unit_over(void *data, int rc, const struct err *err)
 	deliver(data);
 }
 
+static int64_t budget_of(const struct task *task)
+{
+	const struct budgets *budgets = &task->state->budgets;
+	const int ms[TASK_KINDS] = {
+		[TASK_HANDLE] = budgets->read_ms,
+		[TASK_WRITE] = budgets->write_ms,
+		[TASK_BULK] = budgets->bulk_ms,
+		[TASK_COMMAND] = budgets->command_ms,
+	};
+
+	return (int64_t)ms[task->kind] * 1000000;
+}
+
+static size_t task_growth(const struct state *state)
+{
+	return (size_t)state->budgets.task_mib * 1024 * 1024;
+}
+
 /* Puts the error at 2 into the text of the task at 1: a text with the traceback behind it, since it
  * tells of the code; a value that has words of its own with these alone. */
 static int describe(lua_State *L)
@@ -295,15 +316,27 @@ static int describe(lua_State *L)
 	return 0;
 }
 
-/* The error is at the top of the task's coroutine, which is still wound up. */
+/* The error is at the top of the task's coroutine, which is still wound up. Its words may be those
+ * of a plugin's __tostring, so the budget holds here too. */
 static void describe_error(struct task *task)
 {
-	lua_State *L = task->state->L;
+	struct state *state = task->state;
+	lua_State *L = state->L;
+	struct run_before before;
+	int status;
 
 	lua_pushcfunction(L, describe);
 	lua_pushlightuserdata(L, task);
 	lua_xmove(task->L, L, 1);
-	if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+	run_moves(&task->run, L);
+	task->run.left_ns = budget_of(task);
+	run_begin(&task->run, state, task_growth(state), &before);
+	status = lua_pcall(L, 2, 0, 0);
+	if (status != LUA_OK)
+		run_failed(&task->run, state, status);
+	run_end(&task->run, state, &before, false);
+	run_moves(&task->run, task->L);
+	if (status != LUA_OK) {
 		lua_pop(L, 1);
 		buf_clear(&task->text);
 		buf_puts(&task->text, "an error that could not be told");
@@ -317,12 +350,18 @@ static void set_failed(struct task *task, int rc)
 		task->result.text = (struct http_text){task->text.data, task->text.len};
 }
 
-/* What the log tells of a broken run. Its state has had its day. */
+/* What the log tells of a run over its budget. Its state has had its day. Where the framework was
+ * at work, it was so for the plugin whose action it is. */
 static void describe_breach(struct task *task)
 {
 	struct run *run = &task->run;
 
 	task->state->spoilt = true;
+	buf_clear(&task->text);
+	if (run->plugin[0] == '\0' && task->plugin != NULL)
+		snprintf(run->plugin, sizeof run->plugin, "%s", task->plugin);
+	if (task->state->host.metrics != NULL)
+		metrics_break(task->state->host.metrics, run->plugin, run->broken == BREACH_MEMORY);
 	if (task->route != NULL)
 		fuse_count(task->route);
 	buf_printf(&task->text, "%s%s %s: %s", run->plugin[0] != '\0' ? "the plugin " : "it",
@@ -331,50 +370,64 @@ static void describe_breach(struct task *task)
 		run->told.len > 0 ? buf_text(&run->told) : "where is not known");
 }
 
-static void set_broken(struct task *task)
+static void set_over_budget(struct task *task)
 {
+	describe_breach(task);
 	set_failed(task, TM_EBUDGET);
 	task->result.breach.memory = task->run.broken == BREACH_MEMORY;
 	strcpy(task->result.breach.plugin, task->run.plugin);
 }
 
+static void set_lost(struct task *task)
+{
+	buf_puts(&task->text, task->lost.text);
+	set_failed(task, task->lost.code);
+}
+
+static void tell_raised(struct task *task, int status)
+{
+	if (status == LUA_YIELD)
+		buf_puts(&task->text, "a task yielded that waits for nothing");
+	else
+		describe_error(task);
+}
+
+/* For the next reads of the route. One that was sent on at once tells nothing new. */
+static void count_pace(const struct task *task, bool gave_way)
+{
+	struct pace *pace = task->state->host.pace;
+
+	if (pace == NULL || !task->run.can_give_way || task->sent_on)
+		return;
+	pace_count(pace, task->route_number, task->run.broken == BREACH_GIVE_WAY);
+	if (gave_way && task->state->host.metrics != NULL)
+		metrics_count(task->state->host.metrics, METRICS_READS_INTERRUPTED);
+}
+
 static void task_end(struct task *task, int status)
 {
 	struct store_unit *unit = task->unit;
+	bool failed = status != LUA_OK;
+	bool lost = task->lost.code != 0 && (task->unit_lent || failed);
+	/* What should give way but came to its end before it was asked has its answer. */
+	bool gave_way = failed && task->run.broken == BREACH_GIVE_WAY;
 
-	if (task->run.broken != BREACH_NONE)
-		describe_breach(task);
-	else if (status == LUA_YIELD)
-		buf_puts(&task->text, "a task yielded that waits for nothing");
-	else if (status != LUA_OK)
-		describe_error(task);
-	if (task->run.broken != BREACH_NONE) {
-		set_broken(task);
-	} else if (task->lost.code != 0 && (task->unit_lent || status != LUA_OK)) {
-		buf_clear(&task->text);
-		buf_puts(&task->text, task->lost.text);
-		set_failed(task, task->lost.code);
-	} else if (status != LUA_OK) {
+	if (failed && !lost && task->run.broken == BREACH_NONE)
+		tell_raised(task, status); /* which may break the budget in its turn */
+	if (task->run.broken > BREACH_GIVE_WAY)
+		set_over_budget(task);
+	else if (gave_way)
+		set_failed(task, TM_EGIVEWAY);
+	else if (lost)
+		set_lost(task);
+	else if (failed)
 		set_failed(task, TM_ESCRIPT);
-	}
+	count_pace(task, gave_way);
 	task->unit = NULL;
 	if (unit == NULL || task->unit_lent)
 		deliver(task);
 	else
 		store_unit_end(unit, STORE_UNDO, unit_over, task);
-}
-
-static int64_t budget_of(const struct task *task)
-{
-	const struct budgets *budgets = &task->state->budgets;
-	const int ms[TASK_KINDS] = {
-		[TASK_HANDLE] = budgets->read_ms,
-		[TASK_WRITE] = budgets->write_ms,
-		[TASK_BULK] = budgets->bulk_ms,
-		[TASK_COMMAND] = budgets->command_ms,
-	};
-
-	return (int64_t)ms[task->kind] * 1000000;
 }
 
 static void task_run(struct task *task, int args)
@@ -386,9 +439,11 @@ static void task_run(struct task *task, int args)
 
 	if (task->kind == TASK_COMMAND)
 		task->run.left_ns = budget_of(task);
+	if (task->yielded)
+		lua_pop(task->L, 1); /* the mark of wait_pass */
 	task->yielded = false;
 	state->current = task;
-	run_begin(&task->run, state, (size_t)state->budgets.task_mib * 1024 * 1024, &before);
+	run_begin(&task->run, state, task_growth(state), &before);
 	status = lua_resume(task->L, NULL, args, &results);
 	if (status != LUA_OK && status != LUA_YIELD)
 		run_failed(&task->run, state, status);
@@ -489,16 +544,19 @@ static struct task *task_prepare(
 	task->kind = kind;
 	task->request = NULL;
 	task->name = NULL;
-	task->route = NULL;
+	task->route = task->plugin = NULL;
 	task->payload = (struct http_text){0};
 	task->on_text = NULL;
 	task->unit = NULL;
 	task->route_number = 0;
+	task->sent_on = false;
 	task->done = done;
 	task->data = data;
 	run_clear(&task->run);
 	task->run.L = task->L;
 	task->run.left_ns = budget_of(task);
+	if (kind == TASK_HANDLE && state->host.pace != NULL)
+		task->run.quick_ns = (int64_t)state->budgets.quick_ms * 1000000;
 	return task;
 }
 

@@ -32,6 +32,7 @@ struct state {
 	struct generation *gen;
 	struct state_host host;
 	bool attached, retired, spoilt;
+	unsigned metatables; /* how many of plugins have been copied: see metatables.c */
 	struct budgets budgets;
 	struct run *run; /* the one that runs now, or NULL */
 	struct memory memory;
@@ -54,6 +55,7 @@ struct task {
 	enum task_kind kind;
 	bool has_context;
 	unsigned route_number; /* in the metrics */
+	bool sent_on;          /* to the slow lane, before it began */
 	struct run run;
 
 	/* What it was started with; not copied, so read before the first wait (but the request,
@@ -61,6 +63,7 @@ struct task {
 	const struct http_request *request;
 	const char *name;
 	const char *route;        /* which the framework found; a text of the state */
+	const char *plugin;       /* whose action it is, or NULL; likewise */
 	struct http_text payload; /* prepared, payload or arguments; data may be NULL */
 	void (*on_text)(void *data, const char *text, size_t len);
 	task_done done;
@@ -96,8 +99,9 @@ void task_free(struct task *task);
 /* The task that runs, or NULL while the state is being loaded. */
 struct task *task_current(lua_State *L);
 
-/* The task that runs. Raises, naming `who`, when there is none, or where it could not wait: inside
- * an inner coroutine, or below a C function that cannot be left (sort, gsub, a metamethod). */
+/* The task that runs. Raises, naming `who`, when there is none, or where it could not wait: below a
+ * C function that cannot be left (sort, require, a metamethod called by one), or in a coroutine
+ * that is none of coroutines.c. */
 struct task *task_may_wait(lua_State *L, const char *who);
 
 /* Before a call whose completion calls task_wake. One call at a time. */
@@ -131,8 +135,14 @@ void read_answer(lua_State *L, struct task *task);
 void open_library(lua_State *L);
 int message_handler(lua_State *L);
 
+/* bind_alarm.c: ends what waits for an alarm in a state that is retired. */
+void alarm_retire(lua_State *L);
+
+int bind_alarm(lua_State *L);
 int bind_attempts(lua_State *L);
 int bind_store(lua_State *L);
+/* Adds object, objects and found to the table of core.store at the top. */
+void bind_lists(lua_State *L);
 int bind_task(lua_State *L);
 int bind_generation(lua_State *L);
 int bind_sandbox(lua_State *L);

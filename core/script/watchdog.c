@@ -13,52 +13,86 @@
 
 /* How long it sleeps: a millisecond when a deadline is near; otherwise as long as it may take to
  * notice that something new runs. */
-enum { MS = 1000000, NEAR_NS = MS, FAR_NS = 10 * MS, AGAIN_NS = 20 * MS };
+enum { MS = 1000000, NEAR_NS = MS, FAR_NS = 5 * MS, AGAIN_NS = 20 * MS, LEAST_NS = 2 * MS };
 
 /* Relaxed throughout: what a thread runs is read by that thread alone (its signal handler), and the
  * watchdog only compares numbers. */
-struct place {
-	struct place *next;
+struct watch_place {
+	struct watch_place *next;
 	pthread_t thread;
 	clockid_t clock;          /* of the thread's time on a processor */
 	struct run *volatile run; /* this thread and its signal handler */
+	int64_t last;             /* the same two: the deadline behind a soft one, or 0 */
 	_Atomic int64_t deadline; /* 0: nothing runs */
 	_Atomic int64_t late;     /* the deadline that was found passed */
-	int64_t seen, seen_at, due,
-		used; /* the watchdog's own: a deadline since it was first seen */
+	_Atomic int64_t unwanted; /* the deadline of what must give way at once */
+	/* The watchdog's own: a deadline since it was first seen, how much time it has from then
+	 * on, what the thread had used by then, and when it is looked at again. */
+	int64_t seen, has, used, due;
 };
 
 static struct {
 	pthread_mutex_t lock; /* a thread ends only when it is no longer in the list */
 	pthread_once_t once;
 	pthread_key_t key;
-	struct place *first;
+	struct watch_place *first;
 	uv_thread_t thread;
 	uv_mutex_t sleep;
 	uv_cond_t wake;
 	bool running, stops;
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
 
-static __thread struct place *mine;
+static __thread struct watch_place *mine;
 
 static int signal_number(void)
 {
 	return SIGRTMIN + 3;
 }
 
+static bool is_late(const struct watch_place *place)
+{
+	int64_t deadline = atomic_load_explicit(&place->deadline, memory_order_relaxed);
+
+	return deadline != 0 &&
+	       deadline == atomic_load_explicit(&place->late, memory_order_relaxed);
+}
+
+/* A run that should only give way goes on, if it cannot, up to its last deadline; and so does one
+ * that was unwanted, under another number. */
+static void end_late(struct watch_place *place)
+{
+	int64_t deadline = atomic_load_explicit(&place->deadline, memory_order_relaxed);
+	bool unwanted = deadline == atomic_load_explicit(&place->unwanted, memory_order_relaxed);
+
+	if (place->last == 0 && !unwanted) {
+		run_break(place->run, BREACH_TIME);
+		return;
+	}
+	atomic_store_explicit(&place->deadline, place->last != 0 ? place->last : deadline + 1,
+		memory_order_relaxed);
+	place->last = 0;
+	if (place->run->can_give_way)
+		run_break(place->run, BREACH_GIVE_WAY);
+}
+
 /* On the late thread. The signal may come after the run it was meant for. */
 static void on_signal(int number)
 {
-	struct place *place = mine;
-
 	(void)number;
-	if (place != NULL && place->run != NULL && watch_is_late())
-		run_break(place->run, BREACH_TIME);
+	watch_look();
+}
+
+void watch_look(void)
+{
+	struct watch_place *place = mine;
+
+	if (place != NULL && place->run != NULL && is_late(place))
+		end_late(place);
 }
 
 static void place_free(void *data)
 {
-	struct place *place = data, **at;
+	struct watch_place *place = data, **at;
 
 	pthread_mutex_lock(&dog.lock);
 	for (at = &dog.first; *at != place; at = &(*at)->next)
@@ -79,9 +113,9 @@ static void prepare(void)
 	sigaction(signal_number(), &action, NULL);
 }
 
-static struct place *place_of_thread(void)
+static struct watch_place *place_of_thread(void)
 {
-	struct place *place;
+	struct watch_place *place;
 	sigset_t own;
 
 	if (mine != NULL)
@@ -109,35 +143,44 @@ static struct place *place_of_thread(void)
 
 struct watch watch_enter(struct watch now)
 {
-	struct place *place = mine != NULL ? mine : place_of_thread();
+	struct watch_place *place = mine != NULL ? mine : place_of_thread();
 	struct watch before;
 
 	if (place == NULL)
 		return (struct watch){0};
-	before = (struct watch){
-		place->run, atomic_load_explicit(&place->deadline, memory_order_relaxed)};
+	before = (struct watch){place->run,
+		atomic_load_explicit(&place->deadline, memory_order_relaxed), place->last};
 	/* The handler must never find one run with the deadline of another. */
 	atomic_store_explicit(&place->deadline, 0, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
 	place->run = now.run;
+	place->last = now.last;
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&place->deadline, now.deadline, memory_order_relaxed);
 	return before;
 }
 
-bool watch_is_late(void)
+bool watch_has_ended(void)
 {
-	struct place *place = mine;
-	int64_t deadline;
-
-	if (place == NULL)
-		return false;
-	deadline = atomic_load_explicit(&place->deadline, memory_order_relaxed);
-	return deadline != 0 &&
-	       deadline == atomic_load_explicit(&place->late, memory_order_relaxed);
+#ifdef __SANITIZE_THREAD__
+	watch_look();
+#endif
+	return mine != NULL && mine->run != NULL && mine->run->broken != BREACH_NONE;
 }
 
-static int64_t time_used(const struct place *place)
+struct watch_place *watch_my_place(void)
+{
+	return mine != NULL ? mine : place_of_thread();
+}
+
+void watch_give_way(struct watch_place *place)
+{
+	int64_t deadline = atomic_load_explicit(&place->deadline, memory_order_relaxed);
+
+	atomic_store_explicit(&place->unwanted, deadline, memory_order_relaxed);
+}
+
+static int64_t time_used(const struct watch_place *place)
 {
 	struct timespec time;
 
@@ -146,32 +189,41 @@ static int64_t time_used(const struct place *place)
 	return (int64_t)time.tv_sec * 1000 * MS + time.tv_nsec;
 }
 
-/* Returns when it should be looked at again. A run that was first seen some time before its
- * deadline has as much of the processor's time, however late that comes. */
-static int64_t look_at(struct place *place, int64_t now)
+static int64_t signal_late(struct watch_place *place, int64_t deadline, int64_t now)
+{
+	atomic_store_explicit(&place->late, deadline, memory_order_relaxed);
+	pthread_kill(place->thread, signal_number());
+	place->due = now + AGAIN_NS;
+	return place->due;
+}
+
+/* Returns when it should be looked at again. From when a run is first seen it has as much of the
+ * processor's time as lay before its deadline, and at least LEAST_NS, however late that comes: who
+ * did not run is not late. */
+static int64_t look_at(struct watch_place *place, int64_t now)
 {
 	int64_t deadline = atomic_load_explicit(&place->deadline, memory_order_relaxed);
 	int64_t used, left;
 
 	if (deadline == 0)
 		return now + FAR_NS;
+	if (deadline == atomic_load_explicit(&place->unwanted, memory_order_relaxed))
+		return signal_late(place, deadline, now);
 	if (deadline != place->seen) {
-		place->seen = place->due = deadline;
-		place->seen_at = now;
+		place->seen = deadline;
+		place->due = deadline > now + LEAST_NS ? deadline : now + LEAST_NS;
+		place->has = place->due - now;
 		place->used = time_used(place);
 	}
 	if (now < place->due)
 		return place->due;
 	used = time_used(place) - place->used;
-	left = place->seen - place->seen_at - used;
+	left = place->has - used;
 	if (left > MS) {
 		place->due = now + left;
 		return place->due;
 	}
-	atomic_store_explicit(&place->late, deadline, memory_order_relaxed);
-	pthread_kill(place->thread, signal_number());
-	place->due = now + AGAIN_NS;
-	return place->due;
+	return signal_late(place, deadline, now);
 }
 
 static uint64_t look(void)
@@ -179,7 +231,7 @@ static uint64_t look(void)
 	int64_t now = clock_mono_ns(), next = now + FAR_NS;
 
 	pthread_mutex_lock(&dog.lock);
-	for (struct place *place = dog.first; place != NULL; place = place->next) {
+	for (struct watch_place *place = dog.first; place != NULL; place = place->next) {
 		int64_t due = look_at(place, now);
 
 		next = due < next ? due : next;

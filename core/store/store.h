@@ -90,6 +90,51 @@ struct store_unit *store_unit_begin(struct store_conn *conn, bool alone);
 void store_query(struct store_unit *unit, const struct store_query *query);
 int64_t store_unit_changes(const struct store_unit *unit);
 
+/* Several scans, each of which gives its rows in the same order, as one list in that order. They
+ * are stepped as far as the list is wanted and no further.
+ *
+ * A scan is one part or several that follow one another, each a statement; the next begins when the
+ * one before is at its end. Scans that differ in one value only share their parts, where it is the
+ * parameter `:own`. The last key is an integer that names the row: a row that several scans give is
+ * given once.
+ *
+ * A list with a condition has it as a column of its scans, `fits`, rather than in their WHERE: a
+ * scan in which nothing fits is then passed only as far as the list reaches, not to its end. */
+enum { STORE_SCANS_MAX = 128, STORE_KEYS_MAX = 8 };
+
+struct store_part {
+	const char *sql;
+	size_t sql_len;
+	const struct store_value *params;
+	int param_count;
+};
+
+struct store_scan {
+	const struct store_part *parts;
+	unsigned part_count;
+	bool has_value;
+	struct store_value value;
+};
+
+struct store_key {
+	int column;      /* from 0 */
+	bool descending; /* NULL is the lowest */
+};
+
+/* All that is pointed at must live until `done`. */
+struct store_merge {
+	const struct store_scan *scans; /* at most STORE_SCANS_MAX */
+	unsigned scan_count;
+	const struct store_key *keys;
+	unsigned key_count;
+	int fits; /* the column that is not 0 in rows of the list; -1: all are */
+	bool (*on_row)(void *data, const struct store_row *row); /* false: enough */
+	store_done done;
+	void *data;
+};
+
+void store_merge(struct store_unit *unit, const struct store_merge *merge);
+
 /* Savepoints inside a unit; they nest. Undo takes back what was done since the matching mark, the
  * log's position and chain head included, and removes the mark; keep only removes it. */
 void store_mark(struct store_unit *unit, store_done done, void *data);

@@ -5,6 +5,7 @@ mill.entity "lead" {
   label = { en = "Lead", zh = "线索" },
   plural = { en = "Leads", zh = "线索" },
   display = "name",
+  index = { { "score" } },
   fields = {
     { "name", "text", required = true, max = 200, label = { en = "Name", zh = "名称" } },
     { "company", "text", max = 200, label = { en = "Company", zh = "公司" } },

@@ -3,12 +3,14 @@
 -- A grant says: this role may do these actions on the records that its policy lets through, and sees these fields.
 -- Nothing is allowed that no grant allows. Grants add up.
 --
--- A policy is never a function that is called for each row. For one actor it compiles to *branches*, each an
--- equality on one column (with one of many values when there are too many) (or no condition at all), disjoint, so that a list is the merge of ordered index scans:
+-- A policy is never a function that is called for each row. For one actor it compiles to *branches*: one for each column
+-- that policies look at, equal to one of some values (or one without a condition). With what each excepts they are
+-- disjoint, for sums; a list is the merge of ordered index scans, one for each value (scripts/sql/list.lua):
 --
---   { column = "unit", values = { 7 } }, { column = "owner", values = { 3 }, except = { { column = "unit", values = { 7 } } } }
+--   { column = "unit", values = { 7, 8 } }, { column = "owner", values = { 3 }, except = { { column = "unit", values = { 7, 8 } } } }
 
 local id = require "core.id"
+local misspelt = require "misspelt"
 local places = require "places"
 local registry = require "entities.registry"
 
@@ -24,8 +26,10 @@ local operators = {
   partner = { field = "unit", to = "unit", values = function(actor, role) return actor:partner_company_of(role) end },
 }
 
--- So many values of one column are a branch each, an ordered scan; more are one branch together.
-local BRANCHES_OF_A_COLUMN = 50
+local policy_names = { "all" }
+for name in pairs(operators) do
+  policy_names[#policy_names + 1] = name
+end
 
 local common_actions = { read = true, create = true, update = true, archive = true, decisions = true }
 
@@ -44,7 +48,8 @@ local function compile_where(entity, where)
   end
   local known = operators[operator]
   if not known then
-    error(("mill.access %s: there is no policy %s; possible are all, own, unit, unit_subtree, unit_above, partner"):format(entity.name, tostring(operator)), 0)
+    error(("mill.access %s: there is no policy %s; possible are all, own, unit, unit_subtree, unit_above, partner%s"):format(
+      entity.name, tostring(operator), misspelt.hint(operator, policy_names)), 0)
   end
   field = field or entity[known.field] or entity.by_name[known.field] and known.field
   local to = field == "id" and entity.name or field and entity.by_name[field] and entity.by_name[field].to
@@ -57,12 +62,8 @@ end
 
 local grant_keys = { role = true, allow = true, where = true, fields = true }
 
-local function make_grant(entity, i, declared)
-  for key in pairs(declared) do
-    if not grant_keys[key] then
-      error(("mill.access %s: grant %d has no property %s"):format(entity.name, i, tostring(key)), 0)
-    end
-  end
+local function make_grant(entity, i, declared, place)
+  misspelt.check_keys(("mill.access %s: grant %d"):format(entity.name, i), declared, grant_keys, place)
   if type(declared.role) ~= "string" then
     error(("mill.access %s: grant %d needs a role"):format(entity.name, i), 0)
   end
@@ -80,7 +81,8 @@ local function make_grant(entity, i, declared)
     grant.fields = { id = true, version = true }
     for _, field in ipairs(declared.fields) do
       if not entity.by_name[field] then
-        error(("mill.access %s: grant %d names the unknown field %s"):format(entity.name, i, tostring(field)), 0)
+        error(("mill.access %s: grant %d names the unknown field %s%s"):format(entity.name, i, tostring(field),
+          misspelt.hint(field, entity.by_name)), 0)
       end
       grant.fields[field] = true
     end
@@ -91,12 +93,13 @@ end
 --- Declares the grants of an entity; several plugins may each add some.
 ---@param where string file and line of the declaration
 function policies.declare(entity_name, spec, plugin, where)
-  local entity = registry.get(entity_name) or error("mill.access: there is no entity " .. tostring(entity_name), 0)
+  local entity = registry.get(entity_name) or error(("mill.access: there is no entity %s%s"):format(
+    tostring(entity_name), misspelt.hint(entity_name, registry.by_name)), 0)
   local list = policies.grants[entity_name] or {}
   policies.grants[entity_name] = list
   for i, declared in ipairs(spec) do
     local place = places.item(where, i)
-    local grant = places.within(place, make_grant, entity, i, declared)
+    local grant = places.within(place, make_grant, entity, i, declared, place)
     grant.plugin, grant.declared = plugin, place
     list[#list + 1] = grant
   end
@@ -104,13 +107,16 @@ end
 
 --- Checks, when everything is loaded, that each action named in a grant exists.
 ---@param has_action fun(entity: table, action: string): boolean
-function policies.finish(has_action)
+---@param actions_of fun(entity: table): string[] all that there are
+function policies.finish(has_action, actions_of)
   for entity_name, list in pairs(policies.grants) do
     local entity = registry.get(entity_name)
     for _, grant in ipairs(list) do
       for action in pairs(grant.actions) do
         if not common_actions[action] and not has_action(entity, action) then
-          error(("%s: mill.access %s: there is no action or move %s"):format(tostring(grant.declared), entity_name, tostring(action)), 0)
+          local known = table.move(actions_of(entity), 1, 1000, 6, { "read", "create", "update", "archive", "decisions" })
+          error(("%s: mill.access %s: there is no action or move %s%s"):format(
+            tostring(grant.declared), entity_name, tostring(action), misspelt.hint(action, known)), 0)
         end
       end
     end
@@ -242,15 +248,9 @@ function policies.branches(entity, action, actor, fields)
   end
   local branches, except = {}, {}
   for _, set in ipairs(columns) do
-    local before = table.move(except, 1, #except, 1, {})
-    if #set.values > BRANCHES_OF_A_COLUMN then
-      branches[#branches + 1] = { column = set.column, values = set.values, except = before }
-    else
-      for _, value in ipairs(set.values) do
-        branches[#branches + 1] = { column = set.column, values = { value }, except = before }
-      end
-    end
     if #set.values > 0 then
+      local before = table.move(except, 1, #except, 1, {})
+      branches[#branches + 1] = { column = set.column, values = set.values, except = before }
       except[#except + 1] = { column = set.column, values = set.values }
     end
   end

@@ -2,6 +2,7 @@
 
 local assignments = require "assignments"
 local duration = require "duration"
+local misspelt = require "misspelt"
 
 local outcomes = {}
 
@@ -23,7 +24,7 @@ local types = {
   },
 }
 
-local outcome_keys = { label = true, type = true, values = true }
+local outcome_keys = { [1] = true, label = true, type = true, values = true }
 
 local function names_of(set)
   local names = {}
@@ -56,15 +57,11 @@ function outcomes.make(declared)
   if type(declared) ~= "table" or type(declared[1]) ~= "string" then
     error('an outcome is { "name", type = … }', 0)
   end
-  for key in pairs(declared) do
-    if key ~= 1 and not outcome_keys[key] then
-      error(("%s: an outcome has no property %s"):format(declared[1], tostring(key)), 0)
-    end
-  end
+  misspelt.check_keys(declared[1] .. ": an outcome", declared, outcome_keys)
   local outcome = { name = declared[1], type = declared.type or "any", label = declared.label }
   if not types[outcome.type] then
-    error(("%s: there is no type %s; there are %s"):format(
-      outcome.name, tostring(outcome.type), names_of(types)), 0)
+    error(("%s: there is no type %s; there are %s%s"):format(
+      outcome.name, tostring(outcome.type), names_of(types), misspelt.hint(outcome.type, types)), 0)
   end
   outcome.needed = types[outcome.type][2]
   if declared.values ~= nil then

@@ -129,15 +129,29 @@ local function shown(made, objects, count, last, places)
   return places and expand_places(objects, places, made) or objects, count, last
 end
 
---- Reads rows as JSON objects, as far as the running actor may see them.
+--- The order of a list: its columns' places, negative for descending, and the place of what says whether a row fits.
+---@param made table a projection
+---@param asked table of sql.list: `sort`, `fitting`
+---@return integer[]
+function projections.order(made, asked)
+  local order = { fits = asked.fitting and made.count + 1 or nil }
+  for i, key in ipairs(asked.sort) do
+    order[i] = made.position[key.column] * (key.descending and -1 or 1)
+  end
+  return order
+end
+
+--- Reads a list as JSON objects, as far as the running actor may see them.
 ---@param made table a projection
 ---@param limit integer
----@param text string the SQL of a SELECT of `made.columns`
+---@param order integer[]
+---@param scans table[] sql.list's, of `made.columns`
 ---@return string objects JSON objects with commas between them
 ---@return integer count
 ---@return table|nil last the row of the last object, if there are rows beyond the limit
-function projections.read(made, limit, text, ...)
-  return shown(made, store.objects(made.shape, policies.rights(made, context.current().actor), limit, text, ...))
+function projections.read(made, limit, order, scans)
+  local rights = policies.rights(made, context.current().actor)
+  return shown(made, store.objects(made.shape, rights, limit, order, scans))
 end
 
 --- One record as JSON, or nil where the actor may not see it.

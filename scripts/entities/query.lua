@@ -8,6 +8,7 @@ local context = require "context"
 local hash = require "core.hash"
 local id = require "core.id"
 local json = require "core.json"
+local list_sql = require "sql.list"
 local policies = require "access.policies"
 local problem = require "problem"
 local projections = require "entities.projections"
@@ -133,6 +134,16 @@ local function read_conditions(entity, actor, given, used)
   return conditions
 end
 
+-- Only the columns that the framework fills itself never hold NULL.
+local function sort_key(field, descending)
+  local nullable = not common[field.name] or field.name == "archived_at"
+  local kind = common[field.name] and "INTEGER"
+  for _, column in ipairs(field.columns) do
+    kind = column.name == field.sort_column and column.kind or kind
+  end
+  return { name = field.name, column = field.sort_column, descending = descending, nullable = nullable, kind = kind }
+end
+
 local function read_sort(entity, actor, text, used)
   local sort, seen = {}, {}
   for part in ((text or "id") .. ","):gmatch("([^,]*),") do
@@ -143,13 +154,13 @@ local function read_sort(entity, actor, text, used)
     end
     seen[name] = true
     used[#used + 1] = name
-    sort[#sort + 1] = { name = name, column = field.sort_column, descending = descending == "-" }
+    sort[#sort + 1] = sort_key(field, descending == "-")
   end
   if #sort > 4 then
     refuse("sort", "query.too_many", { max = 4 })
   end
   if not seen.id then
-    sort[#sort + 1] = { name = "id", column = "id", descending = sort[#sort].descending }
+    sort[#sort + 1] = sort_key(common.id, sort[#sort].descending)
   end
   return sort
 end
@@ -170,11 +181,11 @@ local function open_cursor(text, scope, count)
     refuse("cursor", "query.cursor")
   end
   for i = 1, count do
-    if after[tostring(i)] == json.null then
-      after[i] = nil
-    else
-      after[i] = after[tostring(i)]
+    local value = after[tostring(i)]
+    if type(value) == "table" or type(value) == "boolean" then
+      refuse("cursor", "query.cursor")
     end
+    after[i] = value ~= json.null and value or nil
   end
   return after
 end
@@ -237,6 +248,86 @@ local function read_limit(text)
   return limit
 end
 
+-- Of so many values each is a scan; of more, the store's statements would take too much room.
+local SCANS = 128
+-- So few records are found and sorted; where there are more, a page is soon full when all are passed in order.
+local FEW = 5000
+-- So many are sorted for a list that no index serves.
+local SORTED = 100000
+
+local everything = { {} }
+
+-- How many records there are in the branches (that fit), counted as far as `most`.
+local function count(entity, branches, condition, most)
+  local found = 0
+  for _, branch in ipairs(branches) do
+    if found < most then
+      local text, params, n = list_sql.count(entity, branch, condition, most - found)
+      found = found + store.query(text, table.unpack(params, 1, n))[1][1]
+    end
+  end
+  return found
+end
+
+-- The condition by which an index finds few records, if there is one.
+local function find_selective(entity, conditions)
+  for _, condition in ipairs(conditions) do
+    local finds = condition.operator == "eq" or condition.operator == "in"
+    if finds and registry.orders(entity, condition.column)
+      and count(entity, everything, condition, FEW + 1) <= FEW then
+      return condition
+    end
+  end
+  return nil
+end
+
+-- Who has very many units sees a great part of all, or very little.
+local function way_of(entity, branches)
+  local values = 0
+  if not branches[1].column then
+    return "all"
+  end
+  for _, branch in ipairs(branches) do
+    values = values + #branch.values
+  end
+  if values <= SCANS then
+    return "merged"
+  end
+  return count(entity, branches, nil, FEW + 1) > FEW and "filtered" or "sorted"
+end
+
+-- More than can be sorted, in an order that no index has.
+local function refuse_order(entity, sort)
+  local actor = context.current().actor
+  refuse("sort", "query.unserved", {
+    name = sort[1].name, max = SORTED, known = known_list(entity, actor, function(field)
+      return field.sort_column and registry.orders(entity, field.sort_column, true)
+    end),
+  })
+end
+
+-- How a list is read, by what is known of its records: a condition finds few of them; or an index has them in the order
+-- of the list within each branch; or all are sorted.
+local function scans_of(entity, asked)
+  local conditions, branches, first = asked.conditions, asked.branches, asked.sort[1].column
+  if find_selective(entity, conditions) then
+    asked.finding = conditions
+    return list_sql.scans(entity, asked, branches[1].column and "filtered" or "all")
+  elseif not registry.orders(entity, first, branches[1].column ~= nil) then
+    if asked.bounded and count(entity, branches, nil, SORTED + 1) > SORTED then
+      refuse_order(entity, asked.sort)
+    end
+    asked.finding = conditions
+    return list_sql.scans(entity, asked, branches[1].column and "sorted" or "all")
+  end
+  asked.finding, asked.fitting = {}, {}
+  for _, condition in ipairs(conditions) do
+    local to = condition.column == first and asked.finding or asked.fitting
+    to[#to + 1] = condition
+  end
+  return list_sql.scans(entity, asked, way_of(entity, branches))
+end
+
 --- A page of records.
 ---@param entity table
 ---@param question table
@@ -258,10 +349,12 @@ function query.list(entity, question)
   if #branches == 0 then
     return "", nil
   end
-  local text, params, n = sql.list(entity, {
+  local asked = {
     columns = made.columns, branches = branches, conditions = conditions, sort = sort, after = after, limit = limit + 1,
-  })
-  local objects, _, last = projections.read(made, limit, text, table.unpack(params, 1, n))
+    bounded = true,
+  }
+  local scans = scans_of(entity, asked)
+  local objects, _, last = projections.read(made, limit, projections.order(made, asked), scans)
   return objects, last and make_cursor(made, last, sort, scope) or nil
 end
 
@@ -278,10 +371,12 @@ function query.records(entity, conditions, sort, limit)
   local branches = policies.branches(entity, "read", actor, used)
   local found = {}
   if #branches > 0 then
-    local text, params, n = sql.list(entity, {
-      columns = projections.of(entity).columns, branches = branches, conditions = conditions_read, sort = sorted, limit = limit,
-    })
-    for i, record in ipairs(records.select(entity, text, table.unpack(params, 1, n))) do
+    local made = projections.of(entity)
+    local asked = {
+      columns = made.columns, branches = branches, conditions = conditions_read, sort = sorted, limit = limit,
+    }
+    local scans = scans_of(entity, asked)
+    for i, record in ipairs(records.found(made, limit, projections.order(made, asked), scans)) do
       found[i] = records.masked(entity, record, policies.visible(entity, actor, record))
     end
   end

@@ -53,6 +53,16 @@ function records.select(entity, text, ...)
   return store.records(projections.of(entity).shape, metatable_of(entity), text, ...)
 end
 
+--- The records of a list.
+---@param made table a projection of all columns
+---@param limit integer
+---@param order integer[] projections.order's
+---@param scans table[] sql.list's, of `made.columns`
+---@return table[]
+function records.found(made, limit, order, scans)
+  return store.found(made.shape, metatable_of(made.entity), limit, order, scans)
+end
+
 --- A record by its inner id, whatever the actor may see; nil when there is none. It is shared: not to be changed.
 function records.load(entity, inner)
   local ctx = context.current()

@@ -12,6 +12,7 @@
 --   unique, index                lists of lists of field names
 
 local i18n = require "i18n"
+local misspelt = require "misspelt"
 local places = require "places"
 local types = require "entities.types"
 
@@ -87,7 +88,7 @@ local must_be = {
 
 local function check_property(what, type_name, key, value)
   if not field_keys[key] then
-    error(("%s: a field has no property %s"):format(what, tostring(key)), 0)
+    error(("%s: a field has no property %s%s"):format(what, tostring(key), misspelt.hint(key, field_keys)), 0)
   elseif of_types[key] and not of_types[key][type_name] then
     error(("%s: a field of type %s has no %s"):format(what, type_name, key), 0)
   elseif must_be[key] then
@@ -150,7 +151,7 @@ local function make_field(entity, declared, plugin, where)
   elseif entity.by_name[name] then
     error(what .. ": the field is declared twice", 0)
   elseif not types[type_name] or type_name == "id" then
-    error(what .. ": there is no field type " .. tostring(type_name), 0)
+    error(("%s: there is no field type %s%s"):format(what, tostring(type_name), misspelt.hint(type_name, types)), 0)
   end
   for _, other in ipairs(type_name == "state" and entity.fields or {}) do
     if other.type == "state" then
@@ -216,11 +217,7 @@ function registry.declare(name, spec, plugin, where)
   elseif registry.by_name[name] then
     error(("entity %s is declared twice: by %s and by %s"):format(name, registry.by_name[name].plugin, plugin), 0)
   end
-  for key in pairs(spec) do
-    if not entity_keys[key] then
-      error(("entity %s has no property %s"):format(name, tostring(key)), 0)
-    end
-  end
+  misspelt.check_keys("entity " .. tostring(name), spec, entity_keys, where)
   check_text(name .. ": label", spec.label)
   local entity = {
     name = name, plugin = plugin, where = where or plugin, label = spec.label, plural = spec.plural or spec.label, fields = {}, by_name = {}, by_column = {},
@@ -233,14 +230,13 @@ function registry.declare(name, spec, plugin, where)
   registry.by_name[name] = entity
 end
 
+local extend_keys = { fields = true, index = true, unique = true }
+
 --- Adds fields to an entity that another plugin declared.
 function registry.extend(name, spec, plugin, where)
-  local entity = registry.by_name[name] or error(("mill.extend: there is no entity %s; does needs name its plugin?"):format(name), 0)
-  for key in pairs(spec) do
-    if key ~= "fields" and key ~= "index" and key ~= "unique" then
-      error(("mill.extend %s: there is no property %s"):format(name, tostring(key)), 0)
-    end
-  end
+  local entity = registry.by_name[name] or error(("mill.extend: there is no entity %s%s; does needs name its plugin?"):format(
+    tostring(name), misspelt.hint(name, registry.by_name)), 0)
+  misspelt.check_keys("mill.extend " .. tostring(name), spec, extend_keys, where)
   make_fields(entity, spec.fields, plugin, where)
   add_lists(entity.unique, spec.unique, "unique", where or plugin)
   add_lists(entity.index, spec.index, "index", where or plugin)
@@ -248,13 +244,18 @@ end
 
 local function check_state(name, what, field, value)
   if not field.values_by_name[value] then
-    error(("mill.lifecycle %s: %s names the unknown state %s"):format(name, what, tostring(value)), 0)
+    error(("mill.lifecycle %s: %s names the unknown state %s%s"):format(
+      name, what, tostring(value), misspelt.hint(value, field.value_names)), 0)
   end
 end
+
+local lifecycle_keys = { initial = true, states = true, moves = true }
+local move_keys = { from = true, to = true, sets = true, label = true }
 
 local function make_move(entity, lifecycle, name, move)
   local state = entity.by_name[entity.state]
   check_name("move of " .. entity.name, name)
+  misspelt.check_keys(("mill.lifecycle %s: the move %s"):format(entity.name, name), move, move_keys)
   if reserved_actions[name] then
     error(("mill.lifecycle %s: the name %s is reserved"):format(entity.name, name), 0)
   end
@@ -269,7 +270,8 @@ local function make_move(entity, lifecycle, name, move)
   end
   for _, field_name in ipairs(made.sets) do
     if not entity.by_name[field_name] then
-      error(("mill.lifecycle %s: %s sets the unknown field %s"):format(entity.name, name, tostring(field_name)), 0)
+      error(("mill.lifecycle %s: %s sets the unknown field %s%s"):format(
+        entity.name, name, tostring(field_name), misspelt.hint(field_name, entity.by_name)), 0)
     end
     made.may_set[field_name] = true
   end
@@ -279,10 +281,12 @@ end
 
 --- Declares the lifecycle of an entity: its states and the moves between them.
 function registry.lifecycle(name, spec, plugin, where)
-  local entity = registry.by_name[name] or error("mill.lifecycle: there is no entity " .. tostring(name), 0)
+  local entity = registry.by_name[name] or error(("mill.lifecycle: there is no entity %s%s"):format(
+    tostring(name), misspelt.hint(name, registry.by_name)), 0)
   if entity.lifecycle then
     error(("the lifecycle of %s is declared twice: by %s and by %s"):format(name, entity.lifecycle.plugin, plugin), 0)
   end
+  misspelt.check_keys("mill.lifecycle " .. tostring(name), spec, lifecycle_keys, where)
   local lifecycle = { plugin = plugin, initial = spec.initial, moves = {}, move_names = {} }
   for _, field in ipairs(entity.fields) do
     if field.type == "state" then
@@ -302,7 +306,8 @@ end
 local function check_fields(entity, what, names, where)
   for _, name in ipairs(names) do
     if not entity.by_name[name] then
-      error(("%s: entity %s: %s names the unknown field %s"):format(tostring(where), entity.name, what, tostring(name)), 0)
+      error(("%s: entity %s: %s names the unknown field %s%s"):format(
+        tostring(where), entity.name, what, tostring(name), misspelt.hint(name, entity.by_name)), 0)
     end
   end
 end
@@ -325,7 +330,8 @@ function registry.finish()
   for _, entity in ipairs(registry.list) do
     for _, field in ipairs(entity.fields) do
       if field.type == "reference" and not registry.by_name[field.to] then
-        error(("%s: %s.%s refers to the unknown entity %s"):format(field.where, entity.name, field.name, field.to), 0)
+        error(("%s: %s.%s refers to the unknown entity %s%s"):format(
+          field.where, entity.name, field.name, field.to, misspelt.hint(field.to, registry.by_name)), 0)
       elseif field.type == "state" and not entity.lifecycle then
         error(("%s: %s.%s is a state, but there is no mill.lifecycle %q"):format(field.where, entity.name, field.name, entity.name), 0)
       end
@@ -356,6 +362,31 @@ function registry.finish()
       entity.mergeable[#entity.mergeable + 1] = field.kind.merge and field or nil
     end
   end
+end
+
+local function find_ordered(entity)
+  local ordered = { id = "within" }
+  for _, field in ipairs(entity.fields) do
+    ordered[field.name] = field.type == "reference" and "all" or nil
+  end
+  for how, lists in pairs { all = entity.unique, within = entity.index } do
+    for _, names in ipairs(lists) do
+      local column = entity.by_name[names[1]].sort_column
+      ordered[column] = ordered[column] == "within" and "within" or how
+    end
+  end
+  return ordered
+end
+
+--- Whether an index has the records in the order of a column: see indexes in scripts/entities/schema.lua.
+---@param entity table
+---@param column string
+---@param within boolean|nil in that order within each branch of a policy too
+---@return boolean
+function registry.orders(entity, column, within)
+  entity.ordered = entity.ordered or find_ordered(entity)
+  local how = entity.ordered[column]
+  return how == "within" or (how == "all" and not within)
 end
 
 --- The entity of that name, or nil.

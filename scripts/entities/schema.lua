@@ -5,6 +5,7 @@
 
 local id = require "core.id"
 local mistake = require "mistake"
+local policies = require "access.policies"
 local registry = require "entities.registry"
 local schema_sql = require "sql.schema"
 local store = require "core.store"
@@ -33,6 +34,18 @@ local function columns_of(entity, names)
   return columns
 end
 
+-- An index by some fields, and the same within each column that policies look at: so that each scan of a list
+-- (scripts/sql/list.lua) finds its rows in the order of these fields, whoever asks. Every index ends with the id by
+-- itself.
+local function add_ordered(list, entity, columns)
+  list[#list + 1] = { columns = columns }
+  for _, column in ipairs(policies.columns(entity)) do
+    if column ~= "id" and column ~= columns[1] then
+      list[#list + 1] = { columns = { column, table.unpack(columns) } }
+    end
+  end
+end
+
 -- The branches of policies scan by owner or unit and then by id (the order of creation).
 local function indexes(entity)
   local list = {}
@@ -40,7 +53,7 @@ local function indexes(entity)
     list[#list + 1] = { columns = columns_of(entity, names), unique = true, names = names }
   end
   for _, names in ipairs(entity.index) do
-    list[#list + 1] = { columns = columns_of(entity, names) }
+    add_ordered(list, entity, columns_of(entity, names))
   end
   for _, name in ipairs { entity.owner or false, entity.unit or false } do
     if name then

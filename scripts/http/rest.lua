@@ -115,7 +115,8 @@ local function create(entity)
   end }
 end
 
--- If-Match (RFC 9110 section 13.1.1): the change is for a version that the caller has seen, or for none.
+-- If-Match (RFC 9110 section 13.1.1): the change is for a version that the caller has seen, or for none. The core marks
+-- the ETag of an answer that it packs (core/net/http_coding.h): the version is the same.
 local function check_version(req, entity, sealed)
   local wanted = req.headers["if-match"]
   if not wanted or wanted == "*" then
@@ -123,7 +124,7 @@ local function check_version(req, entity, sealed)
   end
   local record = find(entity, sealed)
   for tag in wanted:gmatch('[^,%s]+') do
-    if tag == ('"%d"'):format(record.version) then
+    if tag:gsub('%-gzip"$', '"') == ('"%d"'):format(record.version) then
       return
     end
   end
@@ -169,7 +170,9 @@ end
 
 --- The route of a move or an action.
 function rest.act(entity, name)
-  return { method = "POST", action = name, run = function(req, arguments)
+  local action = actions.get(entity, name)
+  local plugin = action and action.plugin.name
+  return { method = "POST", action = name, plugin = plugin, run = function(req, arguments)
     local question = rest.question_of_one(req)
     local body = request.body(req, true)
     check_version(req, entity, arguments[1])
@@ -183,9 +186,9 @@ function rest.act(entity, name)
     if not policies.allows(entity, name, context.current().actor, whole) then
       records.forbidden()
     end
-    local result = actions.get(entity, name).run(record, body)
+    local result = action.run(record, body)
     rules.settle()
-    if result == nil or (type(result) == "table" and result.id == record.id) then
+    if result == nil or (type(result) == "table" and rawget(result, "id") == record.id) then
       return answer_record(entity, inner, 200, question)
     end
     return answer(200, { data = result })

@@ -1,11 +1,13 @@
 -- scripts/http/routes.lua: every route of the HTTP API, as a list that can be read and tested.
 --
 -- A route: method, pattern ("/api/v1/lead/{id}"), `reads` (runs on a worker and changes nothing), `open` (needs no
--- session), `prepare(body, req)` on a worker, `run(req, args, prepared)` → an answer.
+-- session), `here` (changes nothing in the store, and runs on the worker like a read), `prepare(body, req)` on a worker,
+-- `plugin` whose action it is, `run(req, args, prepared)` → an answer.
 
 local registry = require "entities.registry"
 local actions = require "actions"
 local pages = require "pages"
+local generation_routes = require "http.generation"
 local rest = require "http.rest"
 local metrics_routes = require "http.metrics"
 local session_routes = require "http.session"
@@ -38,15 +40,7 @@ local function add_entity(entity)
     one.pattern = base .. one.pattern
     add(one)
   end
-  local named = {}
-  for name in pairs(entity.lifecycle and entity.lifecycle.moves or {}) do
-    named[#named + 1] = name
-  end
-  for name in pairs(actions.by_entity[entity.name] or {}) do
-    named[#named + 1] = name
-  end
-  table.sort(named)
-  for _, name in ipairs(named) do
+  for _, name in ipairs(actions.names(entity)) do
     local route = rest.act(entity, name)
     route.pattern = base .. "/{id}/" .. name
     add(route)
@@ -55,7 +49,7 @@ end
 
 --- Builds the routes when all is declared.
 function routes.finish()
-  for _, list in ipairs { session_routes, metrics_routes } do
+  for _, list in ipairs { session_routes, metrics_routes, generation_routes } do
     for _, route in ipairs(list) do
       add(route)
     end

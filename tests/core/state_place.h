@@ -29,6 +29,7 @@ static struct place {
 	/* What a state is given as its host's. */
 	int (*lane_call)(void *host, const char *name, const char *payload, size_t len,
 		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
+	struct pace *pace;
 } here;
 
 /* How a task ended. */
@@ -136,7 +137,12 @@ static inline void assert_refused(const char *words)
 /* main.lua of `body`, which may set handle, write, bulk and command. */
 static inline struct state *new_state(const char *body, uv_loop_t *loop, struct store_conn *conn)
 {
-	struct state_host host = {loop, here.store, conn, here.lane_call, &here, NULL, NULL};
+	struct state_host host = {.loop = loop,
+		.store = here.store,
+		.conn = conn,
+		.lane_call = here.lane_call,
+		.host = &here,
+		.pace = here.pace};
 	struct state *state;
 	struct err err = {0};
 	char text[4096];

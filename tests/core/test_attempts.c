@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 
 #include <cmocka.h>
 
@@ -18,7 +19,7 @@ static struct attempts *fresh(void)
 	struct attempts *attempts;
 
 	assert_int_equal(hash_start(), 0);
-	attempts = attempts_new();
+	attempts = attempts_new(4096);
 	assert_non_null(attempts);
 	return attempts;
 }
@@ -77,6 +78,83 @@ static void test_of_very_many_keys_the_oldest_are_forgotten(void **state)
 	attempts_free(attempts);
 }
 
+static void test_what_is_held_is_never_forgotten(void **state)
+{
+	struct attempts *attempts = fresh();
+	char key[16];
+
+	(void)state;
+	assert_int_equal(attempts_hold(attempts, "held", 4, second), 1);
+	assert_int_equal(attempts_hold(attempts, "held", 4, second), 2);
+	for (int i = 0; i < 100000; i++) {
+		snprintf(key, sizeof key, "%d", i);
+		attempts_failed(attempts, key, strlen(key), second + i);
+	}
+
+	assert_int_equal(attempts_hold(attempts, "held", 4, 100 * second), 3);
+	for (int i = 0; i < 4; i++)
+		attempts_release(attempts, "held", 4, 100 * second);
+	assert_int_equal(attempts_hold(attempts, "held", 4, 100 * second), 1);
+	attempts_free(attempts);
+}
+
+static void test_what_there_is_no_room_for_is_not_counted(void **state)
+{
+	struct attempts *attempts = attempts_new(64);
+	int counted = 0;
+	char key[16];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof key, "%d", i);
+		counted += attempts_hold(attempts, key, strlen(key), second) > 0;
+	}
+	assert_in_range(counted, 32, 64);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof key, "x%d", i);
+		attempts_failed(attempts, key, strlen(key), second);
+	}
+	attempts_free(attempts);
+}
+
+enum { ASKERS = 4, ASKED = 20000, ALLOWED = 50000 };
+
+struct asker {
+	uv_thread_t thread;
+	struct attempts *attempts;
+	int allowed;
+};
+
+static void ask_often(void *data)
+{
+	struct asker *asker = data;
+
+	for (int i = 0; i < ASKED; i++)
+		asker->allowed += attempts_ask(asker->attempts, "a", 1, ALLOWED, second + i) == 0;
+}
+
+static void test_many_threads_together_get_no_more_than_is_allowed(void **state)
+{
+	struct attempts *attempts = fresh();
+	struct asker askers[ASKERS];
+	int allowed = 0;
+
+	(void)state;
+	for (int i = 0; i < ASKERS; i++) {
+		askers[i] = (struct asker){.attempts = attempts};
+		assert_int_equal(uv_thread_create(&askers[i].thread, ask_often, &askers[i]), 0);
+	}
+	for (int i = 0; i < ASKERS; i++) {
+		uv_thread_join(&askers[i].thread);
+		allowed += askers[i].allowed;
+	}
+
+	assert_int_equal(allowed, ALLOWED);
+	assert_int_equal(attempts_ask(attempts, "a", 1, ALLOWED, 2 * second), 59);
+	assert_int_equal(attempts_ask(attempts, "a", 1, ALLOWED, 61 * second), 0);
+	attempts_free(attempts);
+}
+
 static void test_a_network_is_an_address_or_half_of_a_long_one(void **state)
 {
 	static const char *const cases[][2] = {{"192.0.2.7", "192.0.2.7"},
@@ -97,6 +175,9 @@ int main(void)
 		cmocka_unit_test(test_a_key_waits_after_its_most_failures_until_the_minute_is_over),
 		cmocka_unit_test(test_a_key_can_be_forgotten),
 		cmocka_unit_test(test_of_very_many_keys_the_oldest_are_forgotten),
+		cmocka_unit_test(test_what_is_held_is_never_forgotten),
+		cmocka_unit_test(test_what_there_is_no_room_for_is_not_counted),
+		cmocka_unit_test(test_many_threads_together_get_no_more_than_is_allowed),
 		cmocka_unit_test(test_a_network_is_an_address_or_half_of_a_long_one),
 	};
 

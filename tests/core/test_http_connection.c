@@ -29,6 +29,15 @@ static void test_slow_heads_and_bodies_get_408_and_idle_connections_nothing(void
 		turn(&world, 10);
 	}
 	assert_int_equal(world.last_status, 408);
+	close(fd);
+	fd = dial(&world);
+	say(&world, fd, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 50 && world.done < 5; i++) {
+		say(&world, fd, "1\r\nb\r\n");
+		turn(&world, 10);
+	}
+	assert_int_equal(world.done, 5);
+	assert_int_equal(world.last_status, 408);
 	buf_free(&heard);
 	close(fd);
 	end_world(&world);

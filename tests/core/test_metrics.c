@@ -43,6 +43,30 @@ static void test_requests_are_counted_by_route_lane_and_status(void **state)
 	metrics_free(metrics);
 }
 
+static void test_breaks_are_counted_by_plugin_of_which_so_many_have_names(void **state)
+{
+	struct metrics *metrics = metrics_new();
+	char name[16];
+
+	(void)state;
+	metrics_break(metrics, "lead", false);
+	metrics_break(metrics, "lead", false);
+	metrics_break(metrics, "lead", true);
+	metrics_break(metrics, "", true);
+	metrics_break(metrics, "a\"b", true);
+	for (int i = 0; i < 2 * METRICS_PLUGINS; i++) {
+		snprintf(name, sizeof name, "p%d", i);
+		metrics_break(metrics, name, false);
+	}
+
+	check_line(metrics, "tidemill_budget_breaks_total{plugin=\"lead\",of=\"time\"} 2");
+	check_line(metrics, "tidemill_budget_breaks_total{plugin=\"lead\",of=\"memory\"} 1");
+	check_line(metrics, "tidemill_budget_breaks_total{plugin=\"\",of=\"memory\"} 1");
+	check_line(metrics, "tidemill_budget_breaks_total{plugin=\"a_b\",of=\"memory\"} 1");
+	check_line(metrics, "tidemill_budget_breaks_total{plugin=\"other\",of=\"time\"} 68");
+	metrics_free(metrics);
+}
+
 static void test_buckets_hold_all_that_is_not_above_them(void **state)
 {
 	struct metrics *metrics = metrics_new();
@@ -124,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests_are_counted_by_route_lane_and_status),
+		cmocka_unit_test(test_breaks_are_counted_by_plugin_of_which_so_many_have_names),
 		cmocka_unit_test(test_buckets_hold_all_that_is_not_above_them),
 		cmocka_unit_test(test_a_route_keeps_its_number_and_too_many_are_others),
 		cmocka_unit_test(test_gauges_rise_and_fall),

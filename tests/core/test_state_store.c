@@ -1,6 +1,7 @@
 /* What core.store and the passwords of core.hash promise to Lua. */
 #include "state_place.h"
 
+#include "script/pace.h"
 #include "script/watchdog.h"
 
 /* Makes the table `t` for the tests, in a unit of its own. */
@@ -375,7 +376,7 @@ static void assert_breaks_its_budget(const char *lua, const char *words)
 	struct outcome out;
 
 	assert_int_equal(watchdog_start(), 0);
-	store_stop_when(here.reader, watch_is_late);
+	store_stop_when(here.reader, watch_has_ended);
 	serve(lua);
 	out = handle();
 	watchdog_stop();
@@ -415,6 +416,171 @@ static void test_a_task_that_takes_too_much_memory_is_ended(void **state)
 		"needs too much memory");
 }
 
+/* Giving way: what a read that takes longer than the others should wait for does on a worker. */
+
+#define ROUTE 3
+static const char forever[] =
+	"store.query('WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) '\n"
+	"  .. 'SELECT count(*) FROM c')";
+/* About 50 ms or more of Lua. */
+static const char while_in_lua[] = "for i = 1, 5000000 do n = n + i % 3 end";
+
+/* `enter` is what the framework calls when it knows the route. */
+static struct outcome read_beside_others(struct pace *pace, const char *enter, const char *lua)
+{
+	struct outcome out;
+	char text[2048];
+
+	here.pace = pace;
+	snprintf(text, sizeof text,
+		"local sandbox = require 'core.sandbox'\n"
+		"main.handle = function() local n = 0\n"
+		"  %s\n"
+		"  %s\n"
+		"  return said('over', n > 0) end",
+		enter, lua);
+	assert_int_equal(watchdog_start(), 0);
+	store_stop_when(here.reader, watch_has_ended);
+	serve(text);
+	out = handle();
+	watchdog_stop();
+	return out;
+}
+
+static const char enter_read[] = "task.enter('GET /x', 3, true)";
+
+static void test_a_long_statement_of_a_read_gives_way_and_spoils_nothing(void **state)
+{
+	struct pace pace = {0};
+	struct outcome out;
+	char caught[256];
+
+	(void)state;
+#ifdef STORE_DEFERRED
+	skip(); /* as above */
+#endif
+	snprintf(caught, sizeof caught, "pcall(function() %s end)", forever);
+	out = read_beside_others(&pace, enter_read, caught);
+
+	assert_int_equal(out.rc, TM_EGIVEWAY);
+	assert_false(state_is_spoilt(here.state));
+	assert_int_equal(pace.scores[ROUTE], 3);
+}
+
+static void test_the_next_question_of_a_read_that_took_long_gives_way(void **state)
+{
+	struct pace pace = {0};
+	struct outcome out;
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof text, "%s pcall(store.query, 'SELECT 1')", while_in_lua);
+	out = read_beside_others(&pace, enter_read, text);
+
+	assert_int_equal(out.rc, TM_EGIVEWAY);
+	assert_false(state_is_spoilt(here.state));
+}
+
+static void test_a_plugin_that_computes_long_gives_way(void **state)
+{
+	struct pace pace = {0};
+	struct outcome out = read_beside_others(&pace, enter_read,
+		"pcall(sandbox.load('while true do end', '@plugins/p/p.lua', {}))");
+
+	(void)state;
+	assert_int_equal(out.rc, TM_EGIVEWAY);
+	assert_false(state_is_spoilt(here.state));
+}
+
+static void test_the_framework_is_never_left_half_way(void **state)
+{
+	struct pace pace = {0};
+	struct outcome out = read_beside_others(&pace, enter_read, while_in_lua);
+
+	(void)state;
+	assert_int_equal(out.rc, 0);
+	assert_string_equal(out.body, "over true");
+	assert_int_equal(pace.scores[ROUTE], 3);
+	assert_false(state_is_spoilt(here.state));
+}
+
+static void test_what_changes_something_gives_no_way(void **state)
+{
+	struct pace pace = {0};
+	char text[512];
+	struct outcome out;
+
+	(void)state;
+	snprintf(text, sizeof text, "%s store.query 'SELECT 1'", while_in_lua);
+	out = read_beside_others(&pace, "task.enter('POST /x', 3)", text);
+
+	assert_int_equal(out.rc, 0);
+	assert_string_equal(out.body, "over true");
+}
+
+static void test_a_route_that_is_slow_gives_way_at_once(void **state)
+{
+	struct pace pace = {0};
+	struct outcome out;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		pace_count(&pace, ROUTE, true);
+	out = read_beside_others(&pace, enter_read, "");
+	assert_int_equal(out.rc, TM_EGIVEWAY);
+	assert_int_equal(pace.scores[ROUTE], 9); /* it tells nothing new */
+
+	pace_count(&pace, ROUTE, false);
+	assert_int_equal(handle().rc, 0);
+}
+
+static void test_a_route_is_slow_after_three_in_a_row_and_quick_again_after_some(void **state)
+{
+	struct pace pace = {0};
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		pace_count(&pace, ROUTE, i % 4 == 0);
+		assert_false(pace_is_slow(&pace, ROUTE));
+	}
+	for (int i = 0; i < 4; i++)
+		pace_count(&pace, ROUTE, true);
+	assert_true(pace_is_slow(&pace, ROUTE));
+	assert_false(pace_is_slow(&pace, ROUTE + 1));
+	for (int i = 0; i < 4; i++)
+		pace_count(&pace, ROUTE, false);
+	assert_false(pace_is_slow(&pace, ROUTE));
+	for (int i = 0; i < 4; i++)
+		pace_count(&pace, 0, true);
+	assert_false(pace_is_slow(&pace, 0));
+}
+
+/* Elsewhere, it goes on until somebody needs its snapshot's end. */
+static void *ask_to_give_way(void *place)
+{
+	usleep(50000);
+	watch_give_way(place);
+	return NULL;
+}
+
+static void test_a_read_elsewhere_gives_way_when_it_is_asked(void **state)
+{
+	struct watch_place *place = watch_my_place();
+	struct outcome out;
+	pthread_t thread;
+
+	(void)state;
+#ifdef STORE_DEFERRED
+	skip(); /* as above */
+#endif
+	assert_int_equal(pthread_create(&thread, NULL, ask_to_give_way, place), 0);
+	out = read_beside_others(NULL, enter_read, forever);
+	pthread_join(thread, NULL);
+
+	assert_int_equal(out.rc, TM_EGIVEWAY);
+	assert_false(state_is_spoilt(here.state));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +608,14 @@ int main(void)
 		TEST(test_a_statement_that_takes_too_long_is_interrupted),
 		TEST(test_a_loop_is_ended_where_it_is),
 		TEST(test_a_task_that_takes_too_much_memory_is_ended),
+		TEST(test_a_long_statement_of_a_read_gives_way_and_spoils_nothing),
+		TEST(test_the_next_question_of_a_read_that_took_long_gives_way),
+		TEST(test_a_plugin_that_computes_long_gives_way),
+		TEST(test_the_framework_is_never_left_half_way),
+		TEST(test_what_changes_something_gives_no_way),
+		TEST(test_a_route_that_is_slow_gives_way_at_once),
+		TEST(test_a_route_is_slow_after_three_in_a_row_and_quick_again_after_some),
+		TEST(test_a_read_elsewhere_gives_way_when_it_is_asked),
 	};
 
 	if (hash_start() != 0)

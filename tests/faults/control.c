@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "faults/hold.h"
 #include "support/fault_vfs.h"
 
 #include <errno.h>
@@ -44,6 +45,15 @@ static void obey_fail(FILE *client, const char *line)
 	fputs("error it is fail write|sync|checkpoint|memory SKIP COUNT\n", client);
 }
 
+static void obey_step(FILE *client, char *line)
+{
+	char *step = strsep(&line, " ");
+
+	fputs(line != NULL && steps_set(step, line) ? "ok\n"
+						    : "error it is step NAME go|hold|fail\n",
+		client);
+}
+
 static void obey(FILE *client, char *line)
 {
 	char *word = strsep(&line, " ");
@@ -56,6 +66,12 @@ static void obey(FILE *client, char *line)
 		fault_vfs_release();
 	} else if (strcmp(word, "fail") == 0 && line != NULL) {
 		obey_fail(client, line);
+		return;
+	} else if (strcmp(word, "step") == 0 && line != NULL) {
+		obey_step(client, line);
+		return;
+	} else if (strcmp(word, "at") == 0) {
+		fprintf(client, "ok %s\n", steps_at());
 		return;
 	} else if (strcmp(word, "crash") == 0 && line != NULL) {
 		fault_vfs_crash((unsigned)atoi(line));

@@ -8,6 +8,8 @@
  *   fail KIND SKIP N     after SKIP more of that kind N fail: write, sync (a commit's), checkpoint
  *                        (every other sync), memory (SQLite's allocations)
  *   failures             how many have failed since the start
+ *   step NAME WORD       at that step of core/steps.h: go, hold (until go or fail), fail (once)
+ *   at                   the step at which somebody is held now, or nothing
  *   crash SEED           the process ends, with some of its unsynced sectors on the disk
  *   checkpoint PATH      moves what is committed from the log into the database */
 #pragma once

@@ -5,6 +5,8 @@
 //
 //   -- answer: too long                       500, the plugin took too long
 //   -- answer: too much memory                500, the plugin needed too much memory
+//   -- answer: too long or too much memory    either
+//   -- answer: too long or error: WORDS       either
 //   -- answer: error: WORDS                   500, an error of the code; WORDS stand in the log
 //   -- answer: value: JSON                    200, with that as `data`
 //
@@ -12,55 +14,18 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 
-import { make_root } from '../support/root.mjs';
-import { root as repository, slow, start } from '../support/server.mjs';
+import { make_hostile_root } from '../support/hostile.mjs';
+import { slow, start } from '../support/server.mjs';
 
-const folder = join(repository, 'tests/faults/hostile');
 const within_ms = 4000 * slow;
 // A sanitizer's server takes a sample.
 const each = process.env.VARIANT ? 4 : 1;
 
-const manifest = `return {
-  name = "hostile", version = "1.0.0", api = 1, title = { en = "Hostile", zh = "恶意" },
-}
-`;
-const entities = `mill.entity "victim" {
-  label = { en = "Victim", zh = "对象" },
-  fields = { { "name", "text", label = { en = "Name", zh = "名称" } } },
-}
-`;
-
-const snippets = [];
-for (const file of (await readdir(folder)).sort()) {
-  const text = await readFile(join(folder, file), 'utf8');
-  snippets.push({ name: file.replace('.lua', ''), text, answer: text.match(/^-- answer: (.*)$/m)[1] });
-}
-
-const action = ({ name, text }) => `mill.action "victim.${name}" {
-  title = { en = "${name}", zh = "${name}" },
-  run = function(record, body) -- luacheck: ignore
-${text}  end,
-}
-`;
-
-function access() {
-  const allow = ['read', 'create', 'update', ...snippets.map(({ name }) => name)].map((name) => `"${name}"`).join(', ');
-  return `mill.access "victim" { { role = "administrator", allow = { ${allow} } } }\n`;
-}
-
-let place, server, admin, victim, at_start;
+const { root: place, snippets } = await make_hostile_root();
+let server, admin, victim, at_start;
 before(async () => {
-  place = await make_root({
-    plugins: {
-      hostile: {
-        'plugin.lua': manifest, 'entities.lua': entities, 'access.lua': access(),
-        'actions.lua': snippets.map(action).join('\n'),
-      },
-    },
-  });
   server = await start({ config: place.config, cwd: place.path });
   admin = await server.log_in('admin');
   at_start = await resident_mib();
@@ -68,7 +33,7 @@ before(async () => {
 });
 after(async () => {
   await server?.stop();
-  await place?.remove();
+  await place.remove();
 });
 
 const resident_mib = async () => Number(
@@ -94,8 +59,12 @@ function neighbour() {
 
 const long = 'The plugin hostile took too long';
 const large = 'The plugin hostile needed too much memory';
+const both = 'too long or too much memory';
 
 function check(answer, { status, body, text }, logs) {
+  if (answer.startsWith('too long or error: ')) {
+    return check(body.title === long ? 'too long' : answer.slice('too long or '.length), { status, body, text }, logs);
+  }
   if (answer.startsWith('value: ')) {
     assert.equal(status, 200, text);
     assert.deepEqual(body.data, JSON.parse(answer.slice('value: '.length)));
@@ -109,9 +78,10 @@ function check(answer, { status, body, text }, logs) {
     return;
   }
   if (answer.startsWith('error: ')) return;
-  const titles = { 'too long': [long], 'too much memory': process.env.VARIANT ? [long, large] : [large], 'too long or too much memory': [long, large] }[answer];
+  const titles = { 'too long': [long], 'too much memory': process.env.VARIANT ? [long, large] : [large], [both]: [long, large] }[answer];
   assert.ok(titles.includes(body.title), text);
-  assert.match(logs, /actions\.lua:\d+/);
+  assert.match(logs, /hostile takes too long|hostile needs too much memory/);
+  assert.match(logs, /\.lua:\d+/);
 }
 
 for (const [i, snippet] of snippets.entries()) {
@@ -153,4 +123,14 @@ test('a route that breaks three states in a minute is shut for a minute; others 
   assert.equal(shut.status, 503);
   assert.ok(Number(shut.headers.get('retry-after')) > 30, shut.headers.get('retry-after'));
   assert.equal((await admin.post(`/api/v1/victim/${victim}/rep_nothing`)).status, 200);
+});
+
+test('what was broken, and which route is shut, is told in the metrics', async () => {
+  const { text } = await server.nobody.get('/metrics');
+  const count = (of) => Number(text.match(new RegExp(`^tidemill_budget_breaks_total\\{plugin="hostile",of="${of}"\\} (\\d+)$`, 'm'))?.[1]);
+
+  assert.ok(count('time') > 3);
+  if (!process.env.VARIANT) assert.ok(count('memory') > 0);
+  assert.match(text, /^tidemill_route_shut\{route="POST \/api\/v1\/victim\/\{id\}\/loop_goto"\} 1$/m);
+  assert.doesNotMatch(text, /^tidemill_route_shut.*rep_nothing/m);
 });

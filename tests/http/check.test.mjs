@@ -188,10 +188,29 @@ test('tests that nobody has are no success', async () => {
 test('a permission that there is none of is refused, and so is an entity that mill.db could not name', async () => {
   await tells([
     ['a permission', { 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "fly" }') },
-      'plugins/probe/plugin.lua: there is no permission fly; there are: elevate'],
+      'plugins/probe/plugin.lua:1: there is no permission fly; there are: elevate, files, mail, net, sql'],
     ['an entity', { 'entities.lua': entity('').replace('"probe"', '"as"') }, 'as: this name is reserved'],
   ]);
   assert.match(await check({ 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "elevate" }') }), /^good/);
+});
+
+test('what a plugin asks for is told with each check, in the language of whoever installs it', async () => {
+  const asks = { 'plugin.lua': manifest.replace('api = 1', 'api = 1, permissions = { "elevate", net = { "erp.example.com" } }') };
+  const before = process.env.LC_ALL;
+
+  assert.match(await check(asks), new RegExp('^good: .*\nplugins/probe/plugin.lua: the plugin probe asks for permissions\n'
+    + '  elevate: its actions may act as others than the caller\n  net: reaches erp.example.com$'));
+  process.env.LC_ALL = 'zh_CN.UTF-8';
+  const chinese = await check(asks).finally(() => { process.env.LC_ALL = before; });
+  assert.match(chinese, /\nplugins\/probe\/plugin.lua：插件 probe 申请以下权限\n {2}elevate: .*\n {2}net: 访问 erp.example.com$/);
+  assert.doesNotMatch(await check({}), /permission/);
+});
+
+test('declarations are plain tables', async () => {
+  await tells([
+    ['a metatable', { 'entities.lua': entity('').replace('fields = {', 'unique = setmetatable({}, {}), fields = {') },
+      'plugins/probe/entities.lua:1: mill takes plain tables: this one has a metatable'],
+  ]);
 });
 
 test('an outcome that is not what the table says it is, is told with row and cell', async () => {
@@ -221,6 +240,69 @@ test('a cell that no fact of its type can fit is told', async () => {
     never('{ "5, true", "-", "x" }', 'score: "5, true": lead.score is of type integer and never fits a boolean'),
   ]);
   assert.match(await check({ 'decisions/way.lua': decision(`{ "null, 5", 'not("east")', "x" }`) }), /^good/);
+});
+
+test('what a plugin would keep from one request to the next is refused with file and line', async () => {
+  const rule = (text) => `local seen, count = {}, 0
+mill.rule "probe.kept" {
+  title = { en = "x", zh = "x" }, on = "lead.created",
+  run = function(lead)
+    ${text}
+  end,
+}
+`;
+  const place = 'what must be remembered lies in records, or in mill.cache';
+
+  await tells([
+    ['a table', { 'rules.lua': rule('seen[lead.id] = true') }, `plugins/probe/rules.lua:5: seen is changed, and so kept from one request to the next: ${place}`],
+    ['a variable', { 'rules.lua': rule('count = count + 1') }, `plugins/probe/rules.lua:5: count is set, and so kept from one request to the next: ${place}`],
+    ['a global', { 'rules.lua': rule('total = 1') }, `plugins/probe/rules.lua:5: the global total is set, and would be kept from one request to the next: ${place}`],
+    ['a global at the top', { 'rules.lua': '\ntotal = 1\n' }, 'plugins/probe/rules.lua:2: globals are not kept', 'mill.cache'],
+  ]);
+  assert.match(await check({ 'rules.lua': rule('local mine = {} mine[lead.id] = seen[1] mine = count') }), /^good/);
+});
+
+test('a name that is misspelt is told with its line and with what may have been meant', async () => {
+  const field = (given, told) => [told, { 'entities.lua': entity(`${given} ${label} },`) }, `plugins/probe/entities.lua:3: ${told}`];
+  const file = (name, text, told, line) => [told, { [name]: text }, `plugins/probe/${name}:${line}: ${told}`];
+  const grant = (text, told) => file('access.lua', `mill.access "lead" {\n  { role = "agent", ${text} },\n}\n`, told, 2);
+  const in_manifest = (text, told) => file('plugin.lua', manifest.replace(' }\n', `,\n  ${text} }\n`).replace('} }, ', '}, '), told, 2);
+  const rule = (text) => `mill.rule "probe.rule" {\n  title = { en = "x", zh = "x" },\n  ${text}\n}\n`;
+
+  await tells([
+    in_manifest('permisions = {}', 'a manifest has no property permisions; did you mean permissions?'),
+    in_manifest('permissions = { "elevat" }', 'there is no permission elevat; there are: elevate, files, mail, net, sql; did you mean elevate?'),
+    in_manifest('settings = { days = { type = "interger", default = 1, label = { en = "x", zh = "x" } } }',
+      'the setting days: there is no type interger; there are boolean, currency, duration, integer, text; did you mean integer?'),
+    field('{ "size", "integr",', 'probe.size: there is no field type integr; did you mean integer?'),
+    field('{ "size", "integer", reqired = true,', 'probe.size: a field has no property reqired; did you mean required?'),
+    field('{ "size", "reference", to = "custmer",', 'probe.size refers to the unknown entity custmer; did you mean customer?'),
+    file('entities.lua', entity('', 'dispaly = "name",'), 'entity probe has no property dispaly; did you mean display?', 4),
+    file('entities.lua', entity('').replace('display = "name"', 'display = "nmae"'),
+      'entity probe: display names the unknown field nmae; did you mean name?', 2),
+    file('entities.lua', 'mill.extend "laed" {}\n', 'mill.extend: there is no entity laed; did you mean lead?', 1),
+    grant('allow = { "raed" }', 'mill.access lead: there is no action or move raed; did you mean read?'),
+    grant('allow = { "acept" }', 'mill.access lead: there is no action or move acept; did you mean accept?'),
+    grant('alow = { "read" }', 'mill.access lead: grant 1 has no property alow; did you mean allow?'),
+    grant('allow = { "read" }, where = "unit_subtre"', 'mill.access lead: there is no policy unit_subtre; possible are all, own, unit, unit_subtree, unit_above, partner; did you mean unit_subtree?'),
+    grant('allow = { "read" }, fields = { "scor" }', 'mill.access lead: grant 1 names the unknown field scor; did you mean score?'),
+    file('rules.lua', rule('on = "lead.created", rnu = function() end'), 'rule probe.rule has no property rnu; did you mean run?', 3),
+    file('rules.lua', rule('on = "laed.created", run = function() end'), 'rule probe.rule: there is no entity laed; did you mean lead?', 3),
+    file('rules.lua', rule('on = "lead.create", run = function() end').replace('.create"', '.creatd"'),
+      'rule probe.rule: on = "lead.creatd" is no event; an event is ENTITY.created, .changed or .archived; did you mean created?', 1),
+    file('rules.lua', rule('on = "lead.created", uses = "lead.rout", run = function() end'),
+      'rule probe.rule uses the decision lead.rout, which does not exist; did you mean lead.route?', 1),
+    file('rules.lua', 'mill.rulle "x" {}\n', 'there is no mill.rulle; did you mean mill.rule?', 1),
+    file('rules.lua', '\nmil.rule "x" {}\n', 'there is no global mil; did you mean mill?', 2),
+    file('rules.lua', '\nlocal x = mill.setting "lead_acept_within"\n',
+      'mill.setting: there is no setting lead_acept_within; there are base_currency, lead_accept_within; did you mean lead_accept_within?', 2),
+    file('decisions/way.lua', decision('{ "-", "-", "x" }').replace('lead.region', 'lead.regoin'),
+      'decision probe.way: the fact region is of lead.regoin, which does not exist; did you mean region?', 3),
+    file('decisions/way.lua', decision('{ "-", "-", "x" }').replace('hit =', 'hitt ='), 'decision probe.way has no property hitt; did you mean hit?', 2),
+    file('actions.lua', 'mill.action "laed.go" { title = { en = "x", zh = "x" }, run = function() end }\n',
+      'mill.action "laed.go": the name must be ENTITY.ACTION, of an entity that exists; did you mean lead?', 1),
+    file('pages.lua', 'mill.page "/x" {\n  fiel = "x.html" }\n', 'mill.page /x has no property fiel; did you mean file?', 2),
+  ]);
 });
 
 test('a decision that a rule uses and nobody declares is told with the rule', async () => {

@@ -321,6 +321,16 @@ describe('a request that two servers might read differently', () => {
     'a bare LF after a header': () => head('A: b\nContent-Length: 0'),
     'a bare CR in a header': () => head('A: b\rContent-Length: 5', 'Content-Length: 0'),
     'a NUL in a header': () => head('A: b\0', 'Content-Length: 0'),
+    'a bare CR at the end of a header': () => head('A: b\r\r\nContent-Length: 0'),
+    'an escape sequence in a header': () => head('A: \x1b[2J', 'Content-Length: 0'),
+    'a DEL in a header': () => head('A: \x7f', 'Content-Length: 0'),
+    'a coding with a blank inside': () => head('Transfer-Encoding: chun ked') + last,
+    'a coding and a length, of which the coding is unknown': () => head('Transfer-Encoding: gzip', 'Content-Length: 0'),
+    'two headers that nearly are the same coding (CVE-2020-8287)': () => head('Transfer-Encoding: chunked', 'Transfer-Encoding: chunked-false') + last,
+    'HTTP/0.9': () => 'GET /healthz\r\n',
+    'HTTP/0.9 that states its version': () => head('Content-Length: 0').replace('HTTP/1.1', 'HTTP/0.9'),
+    'a path in UTF-8': () => head('Content-Length: 0').replace('/contact', '/\u5ba2'),
+    'an empty host twice': () => head('Host:', 'Content-Length: 0').replace('Host: x', 'Host:'),
     'bare LFs throughout': () => head('Content-Length: 0').replaceAll('\r\n', '\n'),
     'no host': () => head('Content-Length: 0').replace('Host: x\r\n', ''),
     'two hosts': () => head('Host: y', 'Content-Length: 0'),
@@ -359,6 +369,8 @@ describe('a request that two servers might read differently', () => {
   const unknown = {
     'a coding that nobody knows': [() => head('Transfer-Encoding: gzip, chunked') + last, 501], 'identity': [() => head('Transfer-Encoding: identity'), 501],
     'a method that nobody knows': [() => head('Content-Length: 0').replace('POST', 'BREW'), 501],
+    'a method that nobody knows, with a target that no known one has': [() => head('Content-Length: 0').replace('POST /api', 'BREW api'), 501],
+    'CONNECT of HTTP/1.0': [() => 'CONNECT x:443 HTTP/1.0\r\n\r\n', 501],
     'a method in small letters': [() => head('Content-Length: 0').replace('POST', 'post'), 501], 'CONNECT': [() => head('Content-Length: 0').replace('POST /api/v1/contact', 'CONNECT x:1'), 501],
     'HTTP/2': [() => head('Content-Length: 0').replace('HTTP/1.1', 'HTTP/2.0'), 505], 'the preface of HTTP/2': [() => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
     'a length that no number holds': [() => head('Content-Length: 18446744073709551617'), 413],
@@ -374,6 +386,21 @@ describe('a request that two servers might read differently', () => {
       await wire.closed();
     });
   }
+
+  test('but only because it is old, absolute or not for this route, is no such thing', async () => {
+    const wire = await open();
+
+    wire.send(lines('GET /healthz HTTP/1.0', 'Connection: keep-alive') + lines('GET http://x/healthz HTTP/1.0', 'Connection: keep-alive')
+      + get('http://x/healthz') + ['TRACE /api/v1/contact', 'PUT /api/v1/contact', 'TRACE /healthz', 'DELETE /readyz']
+      .map((line) => lines(`${line} HTTP/1.1`, 'Host: x', `Cookie: ${admin.cookie}`)).join('') + get('/healthz', 'Connection: close'));
+
+    for (const status of [200, 200, 200, 405, 405, 405, 405, 200]) {
+      const answer = await wire.answer();
+      assert.equal(answer.status, status);
+      assert.equal(answer.headers.allow !== undefined, status === 405);
+    }
+    await wire.closed();
+  });
 
   test('brought nothing in', async () => {
     assert.equal(await count_of('Smuggled'), 0);

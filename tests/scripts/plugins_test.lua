@@ -139,7 +139,8 @@ local function as_action(login, text, plugin)
   return as(login, function() return as_plugin(text, own) end)
 end
 
-local elevated = { name = "test", version = "1.0.0", folder = "plugins/test", elevates = true }
+local elevated = { name = "test", version = "1.0.0", folder = "plugins/test",
+  granted = { elevate = true } }
 
 test("mill.db:as narrows what the system sees and does to the rights of a user", function()
   local anna, lead = user "anna.snelling", mill.db.lead:create { name = "x", region = "east", score = 85 }
@@ -160,7 +161,8 @@ test("an action acts as its caller, and as another only with the permission to e
 
   expect(as_action("anna.snelling", ("return mill.db:as('%s').user:get('%s').name"):format(own, own))):is "Anna Snelling"
   expect(function() as_action("anna.snelling", other) end):fails "plugins/test/rules.lua:1: mill.db:as: only the system"
-  expect(function() as_action("anna.snelling", "local x = mill.db:as('system').unit:find {} return x") end):fails "elevate"
+  expect(function() as_action("anna.snelling", "local x = mill.db:as('system').unit:find {} return x") end)
+    :fails 'the plugin test has not the permission "elevate"; it would stand in its manifest: permissions = { "elevate" },'
   expect(as_action("anna.snelling", other, elevated)):is(3)
   expect(as_action("anna.snelling", "return mill.db:as('system').unit:find({ code = 'west' }).kind", elevated)):is "region"
 end)

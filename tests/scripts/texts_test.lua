@@ -19,6 +19,8 @@ local function is_used(key, source)
     return true
   elseif family == "problem" then
     return source:find(('"%s"'):format(rest), 1, true) ~= nil
+  elseif family == "permission" then
+    return source:find(('%s = "%%a+"'):format(rest)) ~= nil
   end
   return family == "field" and source:find(("types%%.%s = text_type"):format(rest)) ~= nil
 end

@@ -7,8 +7,9 @@
 
 struct later {
 	struct later *next;
-	struct store_unit *unit; /* a query, or NULL for a `done` */
+	struct store_unit *unit; /* a query or a merge, or NULL for a `done` */
 	struct store_query query;
+	struct store_merge merge; /* when it has scans */
 	store_done done;
 	void *data;
 	int rc;
@@ -22,7 +23,9 @@ struct deferred {
 
 static void run(struct later *later)
 {
-	if (later->unit != NULL)
+	if (later->unit != NULL && later->merge.scans != NULL)
+		store_merge_now(later->unit, &later->merge);
+	else if (later->unit != NULL)
 		store_query_now(later->unit, &later->query);
 	else
 		later->done(later->data, later->rc, &later->err);
@@ -64,6 +67,13 @@ bool store_query_later(struct store_unit *unit, const struct store_query *query)
 	struct deferred *deferred = unit->conn->deferred;
 
 	return deferred != NULL && add(deferred, &(struct later){.unit = unit, .query = *query});
+}
+
+bool store_merge_later(struct store_unit *unit, const struct store_merge *merge)
+{
+	struct deferred *deferred = unit->conn->deferred;
+
+	return deferred != NULL && add(deferred, &(struct later){.unit = unit, .merge = *merge});
 }
 
 bool store_done_later(

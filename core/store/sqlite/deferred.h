@@ -13,6 +13,7 @@
 
 /* Does the same later. False where there is no loop: then the caller goes on at once. */
 bool store_query_later(struct store_unit *unit, const struct store_query *query);
+bool store_merge_later(struct store_unit *unit, const struct store_merge *merge);
 bool store_done_later(
 	struct store_conn *conn, store_done done, void *data, int rc, const struct err *err);
 
@@ -29,6 +30,13 @@ static inline bool store_query_later(struct store_unit *unit, const struct store
 {
 	(void)unit;
 	(void)query;
+	return false;
+}
+
+static inline bool store_merge_later(struct store_unit *unit, const struct store_merge *merge)
+{
+	(void)unit;
+	(void)merge;
 	return false;
 }
 

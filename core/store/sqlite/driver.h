@@ -4,6 +4,7 @@
  *   open.c        store_open: the file, its tables and keys
  *   conn.c        a connection: opening, settings, running one statement, naming errors
  *   query.c       units asking: queries, rows, marks
+ *   merge.c       ordered scans merged into one list
  *   group.c       units beginning and ending; the transaction they share, its commit and its loss
  *   statements.c  the cache of prepared statements
  *   record.c      writing down what ran
@@ -56,6 +57,10 @@ struct store_unit {
 	int64_t changes;
 };
 
+struct store_row {
+	sqlite3_stmt *stmt;
+};
+
 struct waiter {
 	store_done done;
 	void *data;
@@ -92,8 +97,15 @@ struct store_conn {
 #endif
 };
 
-/* store_query, here and now. */
+/* store_query and store_merge, here and now. */
 void store_query_now(struct store_unit *unit, const struct store_query *query);
+void store_merge_now(struct store_unit *unit, const struct store_merge *merge);
+
+/* Whether the unit may still ask; opens a reading unit's snapshot at its first question. */
+int store_unit_ready(struct store_unit *unit, struct err *err);
+
+/* Returns SQLite's code. The value's bytes must live as long as the statement runs. */
+int store_lite_bind(sqlite3_stmt *stmt, int at, const struct store_value *value);
 
 /* Opens a handle on `path` with the settings that every handle has. */
 int store_lite_open(sqlite3 **db, const char *path, int flags, struct err *err);

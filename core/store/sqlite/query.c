@@ -4,10 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct store_row {
-	sqlite3_stmt *stmt;
-};
-
 int store_row_columns(const struct store_row *row)
 {
 	return sqlite3_column_count(row->stmt);
@@ -43,7 +39,7 @@ struct store_value store_row_value(const struct store_row *row, int column)
 	return value;
 }
 
-static int bind(sqlite3_stmt *stmt, int at, const struct store_value *value)
+int store_lite_bind(sqlite3_stmt *stmt, int at, const struct store_value *value)
 {
 	const char *data;
 
@@ -64,8 +60,7 @@ static int bind(sqlite3_stmt *stmt, int at, const struct store_value *value)
 	}
 }
 
-/* Whether the unit may still ask; opens a reading unit's snapshot at its first question. */
-static int ready(struct store_unit *unit, struct err *err)
+int store_unit_ready(struct store_unit *unit, struct err *err)
 {
 	struct store_conn *conn = unit->conn;
 	int rc;
@@ -88,7 +83,7 @@ static int step(struct statement *statement, const struct store_query *query)
 	int rc = SQLITE_OK;
 
 	for (int i = 0; i < query->param_count && rc == SQLITE_OK; i++)
-		rc = bind(statement->stmt, i + 1, &query->params[i]);
+		rc = store_lite_bind(statement->stmt, i + 1, &query->params[i]);
 	if (rc != SQLITE_OK)
 		return rc;
 	while ((rc = sqlite3_step(statement->stmt)) == SQLITE_ROW)
@@ -160,7 +155,7 @@ void store_query_now(struct store_unit *unit, const struct store_query *query)
 
 	err.code = 0;
 	err.text[0] = '\0';
-	rc = ready(unit, &err);
+	rc = store_unit_ready(unit, &err);
 	if (rc == 0)
 		rc = run(unit, query, &err);
 	if (rc < 0 && unit->broken.code == 0)
@@ -203,7 +198,7 @@ static int set_mark(struct store_unit *unit, struct err *err)
 void store_mark(struct store_unit *unit, store_done done, void *data)
 {
 	struct err err = {0};
-	int rc = ready(unit, &err);
+	int rc = store_unit_ready(unit, &err);
 
 	if (rc == 0)
 		rc = set_mark(unit, &err);
@@ -235,7 +230,7 @@ void store_mark_end(
 	struct store_unit *unit, enum store_verdict verdict, store_done done, void *data)
 {
 	struct err err = {0};
-	int rc = ready(unit, &err);
+	int rc = store_unit_ready(unit, &err);
 
 	if (rc == 0)
 		rc = end_mark(unit, verdict, &err);

@@ -49,24 +49,38 @@ static void drop(struct statements *statements, struct statement *s)
 	free(s);
 }
 
-static void make_room(struct statements *statements)
+/* Whether there is room for one more. */
+static bool make_room(struct statements *statements)
 {
 	struct statement *s = statements->oldest;
 
 	if (statements->count < STATEMENTS_MAX)
-		return;
+		return true;
 	while (s != NULL && s->taken)
 		s = s->newer;
 	if (s != NULL)
 		drop(statements, s);
+	return s != NULL;
 }
 
+static void add(struct statements *statements, struct statement *s)
+{
+	s->cached = make_room(statements);
+	if (!s->cached)
+		return;
+	s->next = statements->buckets[s->hash % STATEMENTS_BUCKETS];
+	statements->buckets[s->hash % STATEMENTS_BUCKETS] = s;
+	statements->count++;
+}
+
+/* One of that text that nobody has. */
 static struct statement *find(
 	struct statements *statements, uint64_t hash, const char *sql, size_t len)
 {
 	struct statement *s = statements->buckets[hash % STATEMENTS_BUCKETS];
 
-	while (s != NULL && (s->hash != hash || s->len != len || memcmp(s->sql, sql, len) != 0))
+	while (s != NULL &&
+		(s->taken || s->hash != hash || s->len != len || memcmp(s->sql, sql, len) != 0))
 		s = s->next;
 	return s;
 }
@@ -107,23 +121,16 @@ int store_statement_take(struct statements *statements, sqlite3 *db, const char 
 {
 	uint64_t hash = hash_sql(sql, len);
 	struct statement *s = find(statements, hash, sql, len);
-	bool known = s != NULL;
 	int rc;
 
-	if (known && !s->taken) {
+	if (s != NULL) {
 		unlink_by_use(statements, s);
 	} else {
 		rc = prepare(db, sql, len, &s);
 		if (rc != SQLITE_OK)
 			return rc;
 		s->hash = hash;
-		s->cached = !known;
-	}
-	if (s->cached && !known) {
-		make_room(statements);
-		s->next = statements->buckets[hash % STATEMENTS_BUCKETS];
-		statements->buckets[hash % STATEMENTS_BUCKETS] = s;
-		statements->count++;
+		add(statements, s);
 	}
 	if (s->cached)
 		link_newest(statements, s);

@@ -1,8 +1,9 @@
 /* core/store/sqlite/statements.h: the prepared statements of one connection, found by their text.
  *
  * Bounded: the least recently used one goes when there are too many. A statement that is taken
- * while it is already running (a query from inside a row callback) is prepared once more, outside
- * the cache. */
+ * while it is already running (another scan of a merge, a query from inside a row callback) is
+ * prepared once more, and the copy is kept as well; outside the cache only when all that are kept
+ * are taken. */
 #pragma once
 
 #include <sqlite3.h>

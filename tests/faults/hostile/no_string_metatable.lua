@@ -1,3 +1,3 @@
 -- The metatable of texts cannot be reached.
--- answer: error: there is no global getmetatable
+-- answer: value: [false]
 return { getmetatable("") }

@@ -1,0 +1,3 @@
+-- Everybody's texts have one metatable.
+-- answer: error: attempt to index a boolean value
+getmetatable("").__index = nil
