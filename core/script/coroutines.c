@@ -14,7 +14,8 @@ static const char wait_mark;
 
 static bool waits(lua_State *co)
 {
-	return lua_status(co) == LUA_YIELD && lua_touserdata(co, -1) == &wait_mark;
+	return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
+	       lua_touserdata(co, -1) == &wait_mark;
 }
 
 int wait_pass(lua_State *L, lua_KContext context, lua_KFunction then)
@@ -62,9 +63,12 @@ static int run_inner(lua_State *L, lua_State *co, int args, int *given)
 	run_moves(run, L);
 	run->fixed = fixed;
 	run->calls = calls;
-	if (status != LUA_OK && status != LUA_YIELD)
+	if (status == LUA_OK || status == LUA_YIELD) {
+		run_check(L);
+	} else {
 		run_failed(run, state_of(L), status);
-	run_check(L);
+		run_check_here(L);
+	}
 	return status;
 }
 

@@ -80,6 +80,8 @@ local function key_of(only, expand, sort)
   return (only and "" or "*") .. table.concat(parts, " ")
 end
 
+local none = {}
+
 --- The projection for a question.
 ---@param entity table
 ---@param only table|nil a set of field names; nil: all
@@ -87,7 +89,7 @@ end
 ---@param sort table[]|nil { column } …
 ---@return table
 function projections.of(entity, only, expand, sort)
-  expand, sort = expand or {}, sort or {}
+  expand, sort = expand or none, sort or none
   if not only and #expand == 0 and #sort == 0 then
     entity.projection = entity.projection or make(entity, nil, expand, sort)
     return entity.projection
