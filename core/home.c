@@ -20,6 +20,7 @@ struct home {
 	struct store *store;
 	struct store_conn *conn;
 	struct metrics *metrics;
+	const char *tenant;
 	struct state *state;      /* NULL before the first, and while another is made */
 	struct lane_work *parked; /* what waits for a state */
 	struct queue stop;
@@ -125,7 +126,8 @@ static void attach(struct home *home, struct state *state)
 	state_attach(state, &(struct state_host){.loop = &home->loop,
 				    .store = home->store,
 				    .conn = home->conn,
-				    .metrics = home->metrics});
+				    .metrics = home->metrics,
+				    .tenant = home->tenant});
 }
 
 /* A switch may have brought another meanwhile. */
@@ -270,8 +272,7 @@ static void serve(void *data)
 	uv_loop_close(&home->loop);
 }
 
-int home_start(struct home **made, struct store *store, struct metrics *metrics, const char *record,
-	struct err *err)
+int home_start(struct home **made, const struct home_options *options, struct err *err)
 {
 	struct home *home = calloc(1, sizeof *home);
 	int rc;
@@ -280,13 +281,14 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 		free(home);
 		return err_set(err, TM_ENOMEM, "no memory");
 	}
-	home->store = store;
-	home->metrics = metrics;
-	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
+	home->store = options->store;
+	home->metrics = options->metrics;
+	home->tenant = options->tenant;
+	rc = store_conn_open(&home->conn, home->store, STORE_WRITE, err);
 	if (rc == 0)
 		store_stop_when(home->conn, watch_has_ended);
-	if (rc == 0 && record != NULL)
-		rc = store_record(home->conn, record, err);
+	if (rc == 0 && options->record != NULL)
+		rc = store_record(home->conn, options->record, err);
 	if (rc != 0)
 		goto out;
 	rc = lane_init(&home->lane, &home->loop, LANE_LIMIT, GROUP_LIMIT,
