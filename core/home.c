@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replacement.h"
+#include "script/fuse.h"
 #include "script/watchdog.h"
 #include "steps.h"
 
@@ -235,6 +236,14 @@ static void run(void *owner, struct lane_work *work)
 	}
 }
 
+/* Actions of a plugin that has just broken its budget may well do it again. */
+static bool gives_way(void *owner, const struct lane_work *work)
+{
+	const struct home *home = owner;
+
+	return fuse_is_blamed(home->tenant, ((const struct write *)work)->plugin);
+}
+
 static void flush(void *owner)
 {
 	struct home *home = owner;
@@ -292,7 +301,8 @@ int home_start(struct home **made, const struct home_options *options, struct er
 	if (rc != 0)
 		goto out;
 	rc = lane_init(&home->lane, &home->loop, LANE_LIMIT, GROUP_LIMIT,
-		&(struct lane_owner){.run = run, .flush = flush, .owner = home});
+		&(struct lane_owner){
+			.run = run, .flush = flush, .gives_way = gives_way, .owner = home});
 	if (rc == 0)
 		rc = queue_init(&home->stop, &home->loop, 1, on_stop, home);
 	if (rc == 0)
@@ -306,6 +316,7 @@ out:
 	/* The program ends after this, and the loop's handles with it. */
 	if (home->conn != NULL)
 		store_conn_close(home->conn);
+	uv_loop_close(&home->loop);
 	free(home);
 	return rc;
 }

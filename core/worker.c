@@ -6,6 +6,7 @@
 #include "replacement.h"
 #include "script/watchdog.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,7 +178,7 @@ static void write_over(struct write *write)
 
 /* Whose client was cut off by a stop is not begun. */
 static void send_home(
-	struct place *place, struct http_exchange *exchange, struct http_text prepared)
+	struct place *place, struct http_exchange *exchange, const struct task_result *result)
 {
 	struct worker *worker = place->worker;
 	struct write *write = worker->server != NULL ? home_write_new(WRITE_REQUEST) : NULL;
@@ -187,7 +188,9 @@ static void send_home(
 		write->reply = &worker->answers;
 		write->done = write_over;
 		write->data = exchange;
-		buf_append(&write->text, prepared.data, prepared.len);
+		snprintf(write->plugin, sizeof write->plugin, "%s",
+			result->plugin != NULL ? result->plugin : "");
+		buf_append(&write->text, result->text.data, result->text.len);
 		if (!write->text.failed && home_push(place->rooms.home, write) == 0)
 			return;
 	}
@@ -280,7 +283,7 @@ static void task_over(void *data, const struct task_result *result)
 		return;
 	}
 	if (result->rc == 0 && result->to_lane) {
-		send_home(place, exchange, result->text);
+		send_home(place, exchange, result);
 		return;
 	}
 	if (result->rc != 0)
