@@ -466,6 +466,8 @@ static int open_all(struct server *server, struct err *err)
 		return err_set(err, TM_ENOMEM, "cannot start a thread");
 	if ((server->metrics = metrics_new()) == NULL)
 		return err_set(err, TM_ENOMEM, "no memory");
+	if (settings->tenant_count > 1)
+		metrics_share(server->metrics);
 	if (server->options.listens)
 		rc = read_address(server, settings->listen, err);
 	if (rc == 0)

@@ -320,6 +320,7 @@ static int start_generations(struct tenant *tenant, struct err *err)
 {
 	const struct server_options *options = tenant->owner.options;
 	struct generations_owner owner = {
+		.tenant = tenant_name(tenant),
 		.settings = &tenant->settings,
 		.tests = options->tests,
 		.workers = tenant->owner.workers,
@@ -400,6 +401,7 @@ static void closed(uv_timer_t *timer)
 	generations_free(tenant->generations);
 	tenant->generations = NULL;
 	tenant->phase = TENANT_CLOSED;
+	metrics_generation(owner->metrics, tenant_name(tenant), "");
 	tell(tenant, "closed", NULL);
 	owner->settled(owner->owner);
 }
