@@ -8,7 +8,7 @@
  * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that
  * `require` finds by the names core.store, core.json, core.decimal, core.hash, core.id, core.text,
  * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task, core.attempts,
- * core.http, core.metrics, core.projection, core.alarm. */
+ * core.http, core.metrics, core.projection, core.alarm, core.language, core.zone. */
 #pragma once
 
 #include "base/err.h"
