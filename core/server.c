@@ -37,6 +37,7 @@ struct server {
 	struct http_clients *clients;
 	struct metrics *metrics;
 	struct builder *builder;
+	struct keeper *keeper;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct tenant **tenants; /* by the settings' index */
@@ -381,6 +382,7 @@ static void finish(struct server *server)
 		if (server->tenants[i] != NULL)
 			tenant_end(server->tenants[i]);
 	builder_stop(server->builder);
+	keeper_stop(server->keeper);
 	admin_stop(server->admin);
 	watch_stop(server->watch);
 	queue_close(&server->inbox, NULL);
@@ -436,6 +438,7 @@ static int make_tenants(struct server *server, struct err *err)
 		.inbox = &server->inbox,
 		.metrics = server->metrics,
 		.builder = server->builder,
+		.keeper = server->keeper,
 		.workers = server->worker_count,
 		.address = server->address,
 		.beyond_loopback = server->options.listens && !is_loopback(server->host),
@@ -477,6 +480,8 @@ static int open_all(struct server *server, struct err *err)
 		rc = data_folder_open(&server->folder, settings->data, err);
 	if (rc == 0)
 		rc = know_clients(server, settings, err);
+	if (rc == 0)
+		rc = keeper_start(&server->keeper, server->metrics, err);
 	if (rc == 0)
 		rc = builder_start(&server->builder, &server->loop, err);
 	if (rc == 0)
