@@ -193,8 +193,8 @@ static int wish(void *owner, int tenant)
 	return rc;
 }
 
-/* One that has been opened or refused since then has answered the wish already: who asked is told
- * with all others. */
+/* Whoever asked is told with all others when the opening ends. Of one that is open it has been told
+ * before, and hears a refusal only if it could not serve it. */
 static void on_wishes(struct queue *queue, void *consumer)
 {
 	struct server *server = consumer;
@@ -203,9 +203,9 @@ static void on_wishes(struct queue *queue, void *consumer)
 	while ((wish = (struct wish *)queue_pop(queue)) != NULL) {
 		enum tenant_phase phase = tenant_phase(server->tenants[wish->tenant]);
 
-		if (server->phase >= STOPPING)
+		if (server->phase >= STOPPING || phase == TENANT_OPEN)
 			refuse(server, wish->tenant);
-		else if (phase == TENANT_CLOSED || phase == TENANT_CLOSING)
+		else if (phase != TENANT_OPENING)
 			open_tenant(server, wish->tenant);
 		free(wish);
 	}
