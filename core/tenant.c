@@ -327,6 +327,7 @@ static int start_generations(struct tenant *tenant, struct err *err)
 		.safe = options->safe,
 		.folder = options->listens ? tenant->folder.generations : NULL,
 		.metrics = tenant->owner.metrics,
+		.builder = tenant->owner.builder,
 		.loop = tenant->owner.loop,
 		.home = tenant->home,
 		.reply = tenant->owner.inbox,

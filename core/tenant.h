@@ -25,6 +25,7 @@ struct tenant_owner {
 	uv_loop_t *loop;
 	struct queue *inbox; /* for outcomes of homes: items are `struct write` */
 	struct metrics *metrics;
+	struct builder *builder;
 	int workers;         /* for so many a generation makes states */
 	const char *address; /* what it listens on; empty: nothing */
 	bool beyond_loopback;
