@@ -45,6 +45,10 @@ function reference.offered(text)
   for name in pairs(mill) do
     names["mill." .. name] = true
   end
+  names["mill.text"] = nil -- the parts have names of their own
+  for name in pairs(inside(mill.text)) do
+    names["mill.text." .. name] = true
+  end
   for name in pairs(inside(mill.db.anything)) do
     names["Records:" .. name] = true
   end
