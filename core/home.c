@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replacement.h"
+#include "script/fuse.h"
 #include "script/watchdog.h"
 #include "steps.h"
 
@@ -233,6 +234,13 @@ static void run(void *owner, struct lane_work *work)
 	}
 }
 
+/* Actions of a plugin that has just broken its budget may well do it again. */
+static bool gives_way(void *owner, const struct lane_work *work)
+{
+	(void)owner;
+	return fuse_is_blamed(((const struct write *)work)->plugin);
+}
+
 static void flush(void *owner)
 {
 	struct home *home = owner;
@@ -290,7 +298,8 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 	if (rc != 0)
 		goto out;
 	rc = lane_init(&home->lane, &home->loop, LANE_LIMIT, GROUP_LIMIT,
-		&(struct lane_owner){.run = run, .flush = flush, .owner = home});
+		&(struct lane_owner){
+			.run = run, .flush = flush, .gives_way = gives_way, .owner = home});
 	if (rc == 0)
 		rc = queue_init(&home->stop, &home->loop, 1, on_stop, home);
 	if (rc == 0)

@@ -24,6 +24,7 @@ struct write {
 	struct lane_work work; /* must be first */
 	enum write_kind kind;
 	const struct http_request *request;
+	char plugin[64];     /* a request's: whose action it is; empty: nobody's */
 	struct buf text;     /* what was prepared, or the payload */
 	struct state *state; /* switch only: the new state, the home's from the push on */
 	struct queue *reply;

@@ -128,12 +128,14 @@ static void answer(struct http_exchange *exchange, int status, const struct buf 
 {
 	struct http_answer_header headers[] = {
 		{"content-type", {"application/problem+json", strlen("application/problem+json")}},
+		{"cache-control", {"no-store", strlen("no-store")}},
+		{"x-content-type-options", {"nosniff", strlen("nosniff")}},
 		more,
 	};
 
 	http_answer(exchange, &(struct http_answer){.status = status,
 				      .headers = headers,
-				      .header_count = more.name != NULL ? 2 : 1,
+				      .header_count = more.name != NULL ? 4 : 3,
 				      .body = {body->data, body->len}});
 }
 

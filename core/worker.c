@@ -6,6 +6,7 @@
 #include "replacement.h"
 #include "script/watchdog.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,7 +150,7 @@ static void write_over(struct write *write)
 
 /* Whose client was cut off by a stop is not begun. */
 static void send_home(
-	struct worker *worker, struct http_exchange *exchange, struct http_text prepared)
+	struct worker *worker, struct http_exchange *exchange, const struct task_result *result)
 {
 	struct write *write = worker->server != NULL ? home_write_new(WRITE_REQUEST) : NULL;
 
@@ -158,7 +159,9 @@ static void send_home(
 		write->reply = &worker->answers;
 		write->done = write_over;
 		write->data = exchange;
-		buf_append(&write->text, prepared.data, prepared.len);
+		snprintf(write->plugin, sizeof write->plugin, "%s",
+			result->plugin != NULL ? result->plugin : "");
+		buf_append(&write->text, result->text.data, result->text.len);
 		if (!write->text.failed && home_push(worker->options.home, write) == 0)
 			return;
 	}
@@ -250,7 +253,7 @@ static void task_over(void *data, const struct task_result *result)
 		return;
 	}
 	if (result->rc == 0 && result->to_lane) {
-		send_home(worker, exchange, result->text);
+		send_home(worker, exchange, result);
 		return;
 	}
 	if (result->rc != 0)

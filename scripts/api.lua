@@ -3,6 +3,7 @@
 local actions = require "actions"
 local actor = require "people.actor"
 local assignments = require "assignments"
+local cache = require "cache"
 local clock = require "core.clock"
 local context = require "context"
 local core_text = require "core.text"
@@ -70,28 +71,30 @@ local function declaration(kind, declare)
       if type(spec) ~= "table" then
         error(("%s: mill.%s %s: a table is needed"):format(where, kind, tostring(name)), 0)
       end
-      local ok, fault = pcall(places.within, where, function()
+      local ok, made = pcall(places.within, where, function()
         local not_plain = sandbox.plain(spec)
         if not_plain then
           error(not_plain, 0)
         end
-        declare(name, spec, where)
+        return declare(name, spec, where)
       end)
       if not ok then
-        error(tostring(fault), 0)
+        error(tostring(made), 0)
       end
       kept.declared(kind ~= "decision" and spec or nil) -- a decision keeps nothing, see scripts/decisions/purity.lua
-      return spec
+      return made or spec
     end
   end
 end
 
--- What needs a unit of work is not there while a file is loaded.
-local function while_running(name)
+-- What needs a unit of work is not there while a file is loaded; nor is all of it where a cache makes a value. `changes`: it
+-- does more than read.
+local function while_running(name, changes)
   if loading then
     error(("%s: mill.%s is for the functions of a file: nothing runs while it is loaded"):format(
       places.caller() or "?", name), 0)
   end
+  cache.check_service(name, changes)
 end
 
 -- A plugin's metamethods do not run in the middle of the framework.
@@ -189,7 +192,7 @@ local function ask(entity, method, where, sort, limit)
   error(found, 0)
 end
 
-local methods = {}
+local methods, reads = {}, { get = true, find = true, list = true }
 
 --- The record with that id, as far as the actor may see it, or nil.
 function methods.get(entity, sealed)
@@ -277,8 +280,8 @@ end
 --- `who` names.
 --- `after(entity, record)` has a look at what a method returns.
 local function database(plugin, after, who)
-  local function call(run, ...)
-    while_running("db")
+  local function call(method, run, ...)
+    while_running("db", not reads[method])
     if who then
       return context.as(acting(plugin, who), nil, run, ...)
     end
@@ -296,7 +299,7 @@ local function database(plugin, after, who)
       end
       handle[method] = function(_, ...)
         check_plain("mill.db", ...)
-        return call(run_and_look, ...)
+        return call(method, run_and_look, ...)
       end
     end
     return frozen("mill.db." .. name, handle)
@@ -327,7 +330,7 @@ end
 -- In a test each change is a request of its own: its rules run at once. What a rule of the test changes belongs to
 -- the request that it runs in.
 local function settled(entity, method, result)
-  if method == "get" or method == "find" or method == "list" or context.current().cause.kind == "rule" then
+  if reads[method] or context.current().cause.kind == "rule" then
     return result
   end
   rules.settle()
@@ -400,7 +403,7 @@ local function services(plugin, after)
 
   --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
   function mill.decide(name, record)
-    while_running "decide"
+    while_running("decide", true)
     check_plain("mill.decide", record)
     rules.check_use(name)
     return decisions.decide(name, record)
@@ -408,7 +411,7 @@ local function services(plugin, after)
 
   --- Takes a seat by a selector (`unit:CODE`, `position:CODE`); returns the position's record, or nil.
   function mill.assign(selector, record)
-    while_running "assign"
+    while_running("assign", true)
     check_plain("mill.assign", record)
     return assignments.assign(selector, record)
   end
@@ -433,7 +436,7 @@ local function services(plugin, after)
 
   --- What made the running code run: kind ("request", "rule", "import"), id, version.
   function mill.cause()
-    while_running "cause"
+    while_running("cause", true) -- which is another for each request
     local cause = context.current().cause
     return { kind = cause.kind, id = cause.id, version = cause.version }
   end
@@ -478,6 +481,7 @@ function api.for_plugin(plugin, source)
   mill.action = declaration("action", function(name, spec, where)
     actions.declare(name, spec, plugin, where)
   end)
+  mill.cache = declaration("cache", function(name, spec, where) return cache.declare(name, spec, where) end)
   mill.page = declaration("page", function(path, spec, where) pages.declare(path, spec, plugin, where) end)
   mill.mapping = declaration("mapping", function(name, spec, where)
     imports.declare(name, spec, plugin, where)

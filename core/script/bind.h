@@ -57,6 +57,9 @@ void bind_push_buf(lua_State *L, struct buf *buf);
 /* Pushes a decimal; `currency` is three capital letters, or empty for a plain number. */
 void bind_push_decimal(lua_State *L, int64_t units, unsigned scale, const char *currency);
 
+/* Whether both values are decimals and the same amount of the same currency, written alike. */
+bool bind_decimal_same(lua_State *L, int left, int right);
+
 /* If the value at `index` is a decimal, appends it as JSON (a string, or amount and currency) and
  * returns true. */
 bool bind_decimal_json(lua_State *L, int index, struct buf *out);

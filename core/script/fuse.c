@@ -14,7 +14,7 @@ enum { ROUTES = 64, BREAKS = 3 };
 static const int64_t minute_ns = 60 * INT64_C(1000000000);
 
 struct fuse {
-	char route[256];
+	char route[256]; /* or a plugin, which has no blank in it: of that, the last break counts */
 	int64_t breaks[BREAKS]; /* the last ones, the latest first; 0: none */
 	int64_t until;
 };
@@ -22,8 +22,8 @@ struct fuse {
 static struct {
 	pthread_mutex_t lock;
 	struct fuse fuses[ROUTES];
-	_Atomic int64_t shut_until; /* of any; relaxed: a request that comes a moment too early
-				       finds its route open once more */
+	/* Of any. Relaxed: a request that comes a moment too early finds things as they were. */
+	_Atomic int64_t shut_until, blamed_until;
 } board = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* The route's fuse, or with `take` the one that is needed least. Under the lock. */
@@ -72,6 +72,32 @@ int fuse_shut(const char *route)
 	until = fuse != NULL ? fuse->until : 0;
 	pthread_mutex_unlock(&board.lock);
 	return until > now ? (int)((until - now) / 1000000000) + 1 : 0;
+}
+
+void fuse_blame(const char *plugin)
+{
+	int64_t now = clock_mono_ns();
+
+	if (plugin[0] == '\0')
+		return;
+	pthread_mutex_lock(&board.lock);
+	find(plugin, 1)->breaks[0] = now;
+	atomic_store_explicit(&board.blamed_until, now + minute_ns, memory_order_relaxed);
+	pthread_mutex_unlock(&board.lock);
+}
+
+bool fuse_is_blamed(const char *plugin)
+{
+	int64_t until = atomic_load_explicit(&board.blamed_until, memory_order_relaxed), now;
+	const struct fuse *fuse;
+
+	if (until == 0 || plugin[0] == '\0' || (now = clock_mono_ns()) >= until)
+		return false;
+	pthread_mutex_lock(&board.lock);
+	fuse = find(plugin, 0);
+	until = fuse != NULL ? fuse->breaks[0] + minute_ns : 0;
+	pthread_mutex_unlock(&board.lock);
+	return until > now;
 }
 
 void fuse_write(struct buf *out)

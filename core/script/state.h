@@ -89,7 +89,8 @@ struct breach_words {
 
 /* What a task ended with. Bytes are valid only inside the callback. */
 struct task_result {
-	unsigned route; /* its number in the metrics */
+	unsigned route;     /* its number in the metrics */
+	const char *plugin; /* whose action it is, or NULL */
 	int rc; /* 0; TM_ESCRIPT: a Lua error, `text` is the traceback; TM_EBUDGET: `breach`;
 		   TM_EGIVEWAY: a read that must run elsewhere, or later; TM_ELOST, TM_EFULL …: from
 		   the store */

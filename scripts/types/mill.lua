@@ -113,7 +113,7 @@ function Db:as(user) end
 ---@field title? mill.Text
 ---@field needs? table<string, string> plugin → version, such as "^1.2"
 ---@field settings? table<string, mill.Setting|any> name → setting; in a pack also name → value of a plugin's setting
----@field permissions? string[] `{ "elevate" }`: its actions may act as others than the caller
+---@field permissions? table<integer|string, string|string[]> such as `{ "elevate", net = { "erp.example.com" } }`
 
 ---A setting, as a manifest declares it.
 ---@class mill.Setting
@@ -212,6 +212,12 @@ function Db:as(user) end
 ---@field notes? table<string, mill.Text> what a note means, for the report
 ---@field migration? boolean true: reactions stay silent
 
+---@class mill.Cache
+---@field title mill.Text what it holds
+---@field entries integer how many values it keeps at most
+---@field within? string a duration: the value may be read from records, for the running actor, and be that old
+---@field make fun(key: string|integer|boolean): any the value of a key: plain, and not to be told from one made now
+
 ---@class mill.ProblemSpec
 ---@field status? integer 400 to 499; 422 without it
 ---@field code? string for programs; "refused" without it
@@ -273,6 +279,11 @@ function mill.page(path) end
 ---@param name string
 ---@return fun(spec: mill.Mapping): mill.Mapping
 function mill.mapping(name) end
+
+---Declares what is kept from one request to the next, and returns what asks it: `rate("CNY")`.
+---@param name string
+---@return fun(spec: mill.Cache): fun(key: string|integer|boolean): any
+function mill.cache(name) end
 
 ---Decides about a record, and writes down why.
 ---@param name string

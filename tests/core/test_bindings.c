@@ -42,6 +42,7 @@ static lua_State *new_state(void)
 		{"core.clock", bind_clock},
 		{"core.csv", bind_csv},
 		{"core.decimal", bind_decimal},
+		{"core.fields", bind_fields},
 		{"core.hash", bind_hash},
 		{"core.id", bind_id},
 		{"core.json", bind_json},

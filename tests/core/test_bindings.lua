@@ -6,6 +6,7 @@ local test = ...
 local clock = require "core.clock"
 local csv = require "core.csv"
 local decimal = require "core.decimal"
+local fields = require "core.fields"
 local hash = require "core.hash"
 local id = require "core.id"
 local json = require "core.json"
@@ -65,6 +66,172 @@ test("JSON that is none gives a fault and raises nothing", function()
   is(code '"\\u0000"', "nul")
   is(code '"\xff"', "utf8")
   is(code "99999999999999999999", "number")
+end)
+
+-- What a text comes to, in words: the value written anew, or the fault.
+local function decoded(source)
+  local value, fault = json.decode(source)
+  return fault and fault.code or json.encode(value)
+end
+
+test("a plain text is read as any other: a long blank before it, and it takes the other way", function()
+  local folder = (os.getenv "TM_TEST_DATA" or "tests/data") .. "/json/parsing/"
+  local listed <close> = assert(io.popen("ls " .. folder))
+  local blank, sources = (" "):rep(70000), {
+    '{}', '{"a":{}}', '[]', '[[]]', '{"a":[1,-2,0,true,false,null,"x"],"客户":"客户"}', '{"a":1,"a":2}', '{"a":null,"a":null}',
+    '{"a":-0}', '{"a":01}', '{"a":1e2}', '{"a":123456789012345678}', '{"a":1234567890123456789}', '{"a":"\\u00e9"}',
+    '{"a":"\xff"}', '{"a":1}x', '{"a":1,}', '{"a" 1}', '{"a":tru}', '{1:2}', '"\n"', '-', '"', '{"', ' {"a" : [ 1 , 2 ] } ',
+    ("[1,"):rep(70) .. "1" .. ("]"):rep(70), ("["):rep(9) .. ("]"):rep(9), "[" .. ("1,"):rep(63) .. "1]",
+    "[" .. ("1,"):rep(64) .. "1]",
+  }
+  for name in listed:lines() do
+    local file <close> = assert(io.open(folder .. name, "rb"))
+    sources[#sources + 1] = file:read "a"
+  end
+
+  for _, source in ipairs(sources) do
+    is(decoded(source), #source > 0 and decoded(blank .. source) or "empty")
+  end
+  is(#sources > 300, true)
+end)
+
+test("a shape writes what encode would", function()
+  local names, values = {}, {}
+  for i = 1, 40 do
+    names[i] = "k" .. i * 7 % 41
+    values[names[i]] = i % 3 > 0 and i or nil
+  end
+  local write = json.shape { "b", "a", "客", "d" }
+
+  is(write {}, "{}")
+  is(write { d = 1 }, '{"d":1}')
+  is(write { a = json.null, b = { x = json.array {} }, ["客"] = "户", d = decimal.new(5, 1) },
+    json.encode { a = json.null, b = { x = json.array {} }, ["客"] = "户", d = decimal.new(5, 1) })
+  is(json.shape(names)(values), json.encode(values))
+  fails("not valid UTF-8", write, { a = "\xff" })
+  is(write { a = 1, unknown = 2 }, '{"a":1}')
+end)
+
+-- A field as scripts/entities/registry.lua makes it.
+local function field(type_name, more)
+  local made = more or {}
+  made.name, made.type, made.kind = made.name or "f", type_name, made.kind or { max = 5 }
+  made.columns = made.columns or { { at = made.at or 1 } }
+  return made
+end
+
+local function read(one, value)
+  local inner, code, number = fields.reader(one):read(value)
+  return inner ~= nil and tostring(inner) or code and code .. " " .. number or "empty"
+end
+
+test("a field takes what its type says, and tells what is wrong", function()
+  local choice = field("choice", { values_by_name = { a = {} } })
+  local cases = {
+    { field "text", " x ", "x" }, { field "text", "", "empty" }, { field "text", "  ", "empty" }, { field "text", "123456", "field.too_long 6" },
+    { field("text", { max = 7 }), "123456", "123456" }, { field "text", "a\nb", "field.line 0" }, { field "text", 1, "field.text 0" },
+    { field "text", "客户客户客", "客户客户客" }, { field("text", { lower = true }), "ÄB", "äb" },
+    { field "long_text", " a\n", " a\n" }, { field "long_text", " \n ", "empty" },
+    { field("email", { max = 20 }), "a@b.c", "a@b.c" }, { field "email", "a@b.", "field.email 4" }, { field "email", "a@.b", "field.email 4" },
+    { field "email", "@b.c", "field.email 4" }, { field "email", "a@b@c", "field.email 5" }, { field "email", "a b.c", "field.email 5" },
+    { field "email", "a@bc", "field.email 4" }, { field("email", { max = 20 }), "a@b.c.d", "a@b.c.d" },
+    { field("phone", { max = 20 }), "+1 (5)-5.", "+1 (5)-5." }, { field "phone", "+", "field.phone 1" }, { field "phone", "1+", "field.phone 2" },
+    { field("url", { max = 20 }), "https://x", "https://x" }, { field("url", { max = 20 }), "http://", "field.url 7" },
+    { field("url", { max = 20 }), "http://a b", "field.url 10" }, { field("url", { max = 20 }), "ftp://x", "field.url 7" },
+    { field("integer", { min = 0, max = 9 }), 9, "9" }, { field("integer", { min = 0, max = 9 }), 3.0, "3" },
+    { field("integer", { kind = {} }), 2 ^ 53, "field.integer 0" }, { field("integer", { kind = {} }), 2 ^ 53 - 1, "9007199254740991" },
+    { field("integer", { min = 0 }), -1, "field.min 0" }, { field("integer", { max = 9 }), 10, "field.max 0" },
+    { field "integer", 1.5, "field.integer 0" }, { field "integer", "1", "field.integer 0" },
+    { field "boolean", true, "1" }, { field "boolean", false, "0" }, { field "boolean", 1, "field.boolean 0" },
+    { choice, "a", "a" }, { choice, "b", "field.choice 0" }, { choice, 1, "field.choice 0" },
+    { field "date", "2026-02-28", "2026-02-28" }, { field "date", "2026-02-30", "field.date 0" },
+    { field "timestamp", "2026-01-01T01:00:00+01:00", "1767225600000" }, { field "timestamp", "2026-01-01", "field.timestamp 0" },
+    { field "reference", id.seal(77), "77" }, { field "reference", { id = id.seal(77) }, "77" }, { field "reference", "x", "field.reference 0" },
+    { field "reference", {}, "field.reference 0" },
+  }
+
+  for i, case in ipairs(cases) do
+    is(i .. " " .. read(case[1], case[2]), i .. " " .. case[3])
+  end
+end)
+
+local function plan()
+  return fields.plan {
+    field("text", { name = "name", at = 1 }), field("boolean", { name = "open", at = 2 }),
+    field("timestamp", { name = "due", at = 3 }), field("reference", { name = "unit", at = 4 }),
+    field("state", { name = "stage", at = 5, values_by_name = { new = {} } }),
+    field("text", { name = "pool", at = 6, write = "system" }),
+    field("money", { name = "amount", columns = { { at = 7 }, { at = 8 } } }),
+    field("password", { name = "secret", at = 9, kind = { secret = true } }),
+  }
+end
+
+test("a plan takes what is good, and leaves the rest by name", function()
+  local unit = id.seal(9)
+  local function take(input, known, system, may_set_state)
+    local columns, values, rest, references = plan():take(input, known, system, may_set_state)
+    table.sort(rest or {}, function(a, b)
+      return tostring(a) < tostring(b)
+    end)
+    return columns, values, rest and table.concat(rest, " "), references and table.concat(references, " ")
+  end
+
+  local columns, values, rest, references = take({
+    name = " x", open = false, due = "2026-01-01T01:00:00+01:00", unit = { id = unit }, stage = "new", pool = "p", amount = {}, [2] = 2,
+  }, true)
+  is(columns[1], "x")
+  is(columns[2], 0)
+  is(columns[3], 1767225600000)
+  is(columns[4], 9)
+  is(columns[5], nil)
+  is(values.name, "x")
+  is(values.open, false)
+  is(values.due, "2026-01-01T00:00:00.000Z")
+  is(values.unit, unit)
+  is(references, "unit")
+  is(values.stage, nil)
+  is(rest, "2 amount pool stage")
+
+  columns, values, rest, references = take({ name = "", unit = json.null, stage = "new", pool = "p", due = "no" }, true, true, true)
+  is(columns[1], nil)
+  is(values.name, json.null)
+  is(values.unit, json.null)
+  is(references, nil)
+  is(columns[5], "new")
+  is(columns[6], "p")
+  is(rest, "due")
+
+  columns, values, rest = take({ name = "x", open = true }, { open = true })
+  is(values.name, nil)
+  is(values.open, true)
+  is(columns[2], 1)
+  is(rest, "name")
+end)
+
+test("a plan finds what a change differs in", function()
+  local yen, more = decimal.new(5, 0, "JPY"), decimal.new(6, 0, "JPY")
+  local before = { name = "a", open = true, amount = yen }
+  local function difference(columns, values)
+    local which, parameters, count, old, new = plan():difference(before, columns, values)
+    return which, which and json.encode { parameters = json.array(parameters), count = count, old = old, new = new }
+  end
+
+  is(difference({}, {}), nil)
+  is(difference({}, { name = "a", open = true, due = json.null, amount = decimal.new(5, 0, "JPY") }), nil)
+  local one, told = difference({ "b" }, { name = "b" })
+  is(told, '{"count":1,"new":{"name":"b"},"old":{"name":"a"},"parameters":["b"]}')
+  local other
+  other, told = difference({ [2] = 0, [7] = 6, [8] = "JPY" }, { open = false, amount = more })
+  is(told, '{"count":3,"new":{"amount":{"amount":"6","currency":"JPY"},"open":false},'
+    .. '"old":{"amount":{"amount":"5","currency":"JPY"},"open":true},"parameters":[0,6,"JPY"]}')
+  is(one ~= other, true)
+  is((difference({ "c" }, { name = "c" })), one)
+  local _, parameters, count, old, new = plan():difference(before, {}, { name = json.null })
+  is(parameters[1], nil)
+  is(count, 1)
+  is(old.name, "a")
+  is(new.name, json.null)
+  is(select(2, difference({ [9] = "hash" }, { secret = "set" })):find '"secret":"set"' ~= nil, true)
 end)
 
 test("keys of objects stand in the order of their bytes", function()

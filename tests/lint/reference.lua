@@ -18,6 +18,7 @@ local properties = {
   ["mill.Rule"] = { "scripts/rules.lua", "rule_keys" },
   ["mill.Decision"] = { "scripts/decisions.lua", "decision_keys" },
   ["mill.Action"] = { "scripts/actions.lua", "action_keys" },
+  ["mill.Cache"] = { "scripts/cache.lua", "cache_keys" },
   ["mill.Mapping"] = { "scripts/imports.lua", "mapping_keys" },
 }
 
