@@ -36,8 +36,8 @@ int generation_read(struct generation **gen, const struct generation_source *sou
 void generation_pack(const struct generation *gen, struct buf *to);
 int generation_unpack(struct generation **gen, const char *bytes, size_t len, struct err *err);
 
-/* Notes that a state of it has been loaded: what is checked in it once need not be checked again. Any
- * thread. */
+/* Notes that a state of it has been loaded: what is checked in it once need not be checked again.
+ * Any thread. */
 void generation_passed(struct generation *gen);
 bool generation_has_passed(const struct generation *gen);
 
