@@ -44,10 +44,15 @@ struct write {
 struct write *home_write_new(enum write_kind kind);
 void home_write_free(struct write *write);
 
-/* Starts the thread; it has no state until the first WRITE_SWITCH. `record` (or NULL) names the
- * file for `make bench`. */
-int home_start(struct home **home, struct store *store, struct metrics *metrics, const char *record,
-	struct err *err);
+struct home_options {
+	const char *tenant;
+	struct store *store;
+	struct metrics *metrics;
+	const char *record; /* the file for `make bench`, or NULL */
+};
+
+/* Starts the thread; it has no state until the first WRITE_SWITCH. */
+int home_start(struct home **home, const struct home_options *options, struct err *err);
 
 /* Hands `write` over; TM_EBUSY when the lane is full. Any thread. */
 int home_push(struct home *home, struct write *write);

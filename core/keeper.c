@@ -19,6 +19,7 @@ struct keeper {
 	uv_async_t grown, stop;
 	struct keeper_options options;
 	struct store_wal *wal;
+	int64_t told; /* to the metrics */
 	bool over, failing;
 	uint64_t commits; /* at the last tick */
 	unsigned idle;
@@ -41,7 +42,8 @@ static void tell_size(struct keeper *keeper)
 	bool over = size > keeper->options.limit;
 	struct log_line line;
 
-	metrics_gauge_set(keeper->options.metrics, METRICS_WAL_BYTES, size);
+	metrics_gauge_add(keeper->options.metrics, METRICS_WAL_BYTES, size - keeper->told);
+	keeper->told = size;
 	if (over && keeper->options.over != NULL)
 		keeper->options.over(keeper->options.data);
 	if (over == keeper->over)
@@ -121,6 +123,7 @@ static void keep(void *data)
 	uv_run(&keeper->loop, UV_RUN_DEFAULT);
 	/* Nobody writes any more: the database is one whole file when the server is down. */
 	checkpoint(keeper, STORE_TRUNCATE, &left);
+	metrics_gauge_add(keeper->options.metrics, METRICS_WAL_BYTES, -keeper->told);
 	store_wal_close(keeper->wal);
 	uv_loop_close(&keeper->loop);
 }

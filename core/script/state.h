@@ -43,6 +43,7 @@ struct state_host {
 	void *control;
 	struct attempts *attempts; /* failed sign-ins; NULL where nobody signs in */
 	struct metrics *metrics;   /* NULL: nothing is counted */
+	const char *tenant;        /* whose routes are shut: see fuse.h; NULL: nobody's */
 	/* Where reads must give way to others, which routes are known for it: those end at once.
 	 * NULL elsewhere. */
 	struct pace *pace;

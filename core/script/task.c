@@ -364,9 +364,10 @@ static void describe_breach(struct task *task)
 		snprintf(run->plugin, sizeof run->plugin, "%s", task->plugin);
 	if (task->state->host.metrics != NULL)
 		metrics_break(task->state->host.metrics, run->plugin, run->broken == BREACH_MEMORY);
-	fuse_blame(run->plugin);
-	if (task->route != NULL)
-		fuse_count(task->route);
+	if (task->state->host.tenant != NULL)
+		fuse_blame(task->state->host.tenant, run->plugin);
+	if (task->route != NULL && task->state->host.tenant != NULL)
+		fuse_count(task->state->host.tenant, task->route);
 	buf_printf(&task->text, "%s%s %s: %s", run->plugin[0] != '\0' ? "the plugin " : "it",
 		run->plugin,
 		run->broken == BREACH_MEMORY ? "needs too much memory" : "takes too long",
