@@ -41,3 +41,4 @@ files["tests/bench/client"] = { std = "sandbox+mill" }
 files["config/clients/*/tests"] = { std = "sandbox+mill+tests" }
 files["tests/scripts"] = { std = "sandbox+mill+tests", read_globals = { "require", "collectgarbage" } }
 files["tests/bench"] = { std = "luajit", globals = { "wrk", "request", "done", "response" } }
+files["tests/bench/client"] = { std = "sandbox+mill" }
