@@ -14,7 +14,9 @@ end
 
 stds.sandbox = {
   read_globals = {
-    "assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type",
+    "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "select",
+    "setmetatable", "tonumber", "tostring", "type",
+    coroutine = library "close create isyieldable resume running status wrap yield",
     string = library "byte char find format gmatch gsub len lower match pack packsize rep reverse sub unpack upper",
     table = library "concat insert move pack remove sort unpack",
     math = library [[abs ceil cos exp floor fmod huge log max maxinteger min mininteger modf pi random sin
@@ -35,6 +37,7 @@ files["plugins/*/decisions"] = { max_line_length = false }
 files["plugins"] = { std = "sandbox+mill" }
 files["plugins/*/tests"] = { std = "sandbox+mill+tests" }
 files["config"] = { std = "sandbox+mill" }
+files["tests/bench/client"] = { std = "sandbox+mill" }
 files["config/clients/*/tests"] = { std = "sandbox+mill+tests" }
 files["tests/scripts"] = { std = "sandbox+mill+tests", read_globals = { "require", "collectgarbage" } }
 files["tests/bench"] = { std = "luajit", globals = { "wrk", "request", "done", "response" } }

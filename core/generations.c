@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "builder_thread.h"
 #include "generations_list.h"
 #include "sources.h"
 #include "steps.h"
@@ -43,7 +42,6 @@ struct attempt {
 
 struct generations {
 	struct generations_owner owner;
-	struct builder *builder;
 	struct switching switching;
 	struct generations_list list;
 	struct control_calls calls;
@@ -170,7 +168,7 @@ static void note(struct attempt *attempt)
 	}
 	attempt->order.work = write_down;
 	attempt->order.done = written_down;
-	builder_give(generations->builder, &attempt->order);
+	builder_give(generations->owner.builder, &attempt->order);
 }
 
 static json_t *new_entry(const struct attempt *attempt)
@@ -232,7 +230,8 @@ static void home_serves(void *owner, struct states *states)
 	snprintf(generations->hash, sizeof generations->hash, "%s", generations->running->hash);
 	tell(generations->running, "serves", NULL);
 	metrics_count(generations->owner.metrics, METRICS_GENERATIONS);
-	metrics_generation(generations->owner.metrics, generations->hash);
+	metrics_generation(
+		generations->owner.metrics, generations->owner.tenant, generations->hash);
 	generations->owner.serves(generations->owner.owner, states);
 }
 
@@ -351,7 +350,7 @@ static void next_attempt(struct generations *generations)
 	attempt->began_ns = clock_mono_ns();
 	attempt->order.work = build;
 	attempt->order.done = built;
-	builder_give(generations->builder, &attempt->order);
+	builder_give(generations->owner.builder, &attempt->order);
 }
 
 /* Asking */
@@ -511,7 +510,7 @@ int generations_start(
 		snprintf(generations->folder, PATH_MAX, "%s", owner->folder);
 		rc = read_list(generations, err);
 	}
-	return rc == 0 ? builder_start(&generations->builder, owner->loop, err) : rc;
+	return rc;
 }
 
 struct control_calls *generations_calls(struct generations *generations)
@@ -548,7 +547,6 @@ void generations_stop(struct generations *generations)
 {
 	if (generations == NULL)
 		return;
-	builder_stop(generations->builder);
 	uv_close((uv_handle_t *)&generations->again, NULL);
 }
 
@@ -556,7 +554,6 @@ void generations_free(struct generations *generations)
 {
 	if (generations == NULL)
 		return;
-	builder_thread_free(generations->builder);
 	control_calls_destroy(&generations->calls);
 	generations_list_free(&generations->list);
 	free(generations);

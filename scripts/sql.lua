@@ -148,7 +148,7 @@ end
 local comparisons = { eq = "=", lt = "<", le = "<=", gt = ">", ge = ">=" }
 
 --- A condition of a question, after AND.
----@param prefix string of the column: a table's alias and a point, or empty
+---@param prefix string of the column: a table's alias and a point, + (no index looks for it), or empty
 ---@param condition table `column`, `operator`, `value`
 function Builder:condition(prefix, condition)
   local b, column, operator, value = self, prefix .. name(condition.column), condition.operator, condition.value
@@ -163,6 +163,12 @@ function Builder:condition(prefix, condition)
     b:add(sql.dialect.has(column), value)
   else
     b:add(("%s IS %sNULL"):format(column, value and "" or "NOT "))
+  end
+end
+
+function Builder:conditions(prefix, conditions)
+  for _, condition in ipairs(conditions) do
+    self:condition(prefix, condition)
   end
 end
 
@@ -223,9 +229,7 @@ function sql.summary(entity, query)
     end
     b:add " WHERE TRUE"
     b:branch("t.", branch)
-    for _, condition in ipairs(query.conditions) do
-      b:condition("t.", condition)
-    end
+    b:conditions("t.", query.conditions)
   end
   b:add ")"
   if #groups > 0 then

@@ -43,13 +43,26 @@ static void collect(struct lane *lane)
 	}
 }
 
+static struct lane_work *next_of_people(struct lane *lane)
+{
+	struct lane_work *work;
+
+	while ((work = take(&lane->people.first, &lane->people.last)) != NULL) {
+		if (lane->owner.gives_way == NULL ||
+			!lane->owner.gives_way(lane->owner.owner, work))
+			break;
+		append(&lane->bulk.first, &lane->bulk.last, work);
+	}
+	return work;
+}
+
 static struct lane_work *next_work(struct lane *lane)
 {
 	struct lane_work *work = take(&lane->again.first, &lane->again.last);
 
 	if (work != NULL)
 		return work; /* it has left the count at its first run */
-	work = take(&lane->people.first, &lane->people.last);
+	work = next_of_people(lane);
 	if (work == NULL)
 		work = take(&lane->bulk.first, &lane->bulk.last);
 	if (work != NULL)

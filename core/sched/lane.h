@@ -24,6 +24,9 @@ struct lane_work {
 struct lane_owner {
 	void (*run)(void *owner, struct lane_work *work);
 	void (*flush)(void *owner);
+	/* Asked when its turn comes: whether people's work had better go after all others', like
+	 * bulk. NULL: never. */
+	bool (*gives_way)(void *owner, const struct lane_work *work);
 	void *owner;
 };
 

@@ -21,10 +21,12 @@ int bind_hash(lua_State *L);
 int bind_http(lua_State *L);
 int bind_id(lua_State *L);
 int bind_json(lua_State *L);
+int bind_language(lua_State *L);
 int bind_log(lua_State *L);
 int bind_metrics(lua_State *L);
 int bind_projection(lua_State *L);
 int bind_text(lua_State *L);
+int bind_zone(lua_State *L);
 
 /* The keys of the state's tenant, or NULL while the state is not yet bound to a store. */
 const unsigned char *bind_id_key(lua_State *L);

@@ -131,11 +131,12 @@ end
 
 --- The order of a list: its columns' places, negative for descending, and the place of what says whether a row fits.
 ---@param made table a projection
----@param asked table of sql.list: `sort`, `fitting`
+---@param sort table[] { column, descending } …, the id last
+---@param has_fits boolean
 ---@return integer[]
-function projections.order(made, asked)
-  local order = { fits = asked.fitting and made.count + 1 or nil }
-  for i, key in ipairs(asked.sort) do
+function projections.order(made, sort, has_fits)
+  local order = { fits = has_fits and made.count + 1 or nil }
+  for i, key in ipairs(sort) do
     order[i] = made.position[key.column] * (key.descending and -1 or 1)
   end
   return order
