@@ -27,8 +27,8 @@ struct slow_thread {
 	struct control_calls *generations;
 	bool making;
 	struct slow_read *running;
-	int64_t began_ns;
-	int quick_ms; /* beyond which a read was slow */
+	int64_t began_ns; /* by clock_thread_ns: others may run meanwhile */
+	int quick_ms;     /* beyond which a read was slow */
 	uv_sem_t started;
 };
 
@@ -129,7 +129,7 @@ static void read_over(void *data, const struct task_result *result)
 	struct slow_thread *thread = data;
 	struct slow_lane *lane = thread->lane;
 	struct slow_read *read = thread->running;
-	int64_t took_ms = (clock_mono_ns() - thread->began_ns) / 1000000;
+	int64_t took_ms = (clock_thread_ns() - thread->began_ns) / 1000000;
 
 	thread->running = NULL;
 	read->rc = result->rc;
@@ -180,7 +180,7 @@ static void go_on(struct slow_thread *thread)
 	if (read != NULL) {
 		uv_timer_stop(&thread->idle);
 		thread->running = read;
-		thread->began_ns = clock_mono_ns();
+		thread->began_ns = clock_thread_ns();
 		state_handle(thread->state, read->request, read_over, thread);
 	} else if (stops && !uv_is_closing((uv_handle_t *)&thread->wake)) {
 		close_thread(thread);

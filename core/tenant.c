@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS_KEYS = 4096 };
+enum { ATTEMPTS_KEYS = 4096, SLOW_LEAST = 2 };
 
 struct tenant {
 	struct tenant_owner owner;
@@ -302,12 +302,13 @@ static void log_is_long(void *data)
 		slow_lane_give_way(tenant->slow);
 }
 
-/* One thread for two cores: what is slow may take half of the machine from nobody else. */
+/* One thread for two cores, but two at least: a report of seconds should not hold up the next. */
 static int start_slow_lane(struct tenant *tenant, struct err *err)
 {
 	return slow_lane_start(&tenant->slow,
 		&(struct slow_lane_options){.tenant = tenant_name(tenant),
-			.threads = (tenant->owner.workers + 1) / 2,
+			.threads = tenant->owner.workers > 3 ? (tenant->owner.workers + 1) / 2
+							     : SLOW_LEAST,
 			.store = tenant->store,
 			.attempts = tenant->attempts,
 			.metrics = tenant->owner.metrics,
