@@ -131,6 +131,6 @@ test('what was broken, and which route is shut, is told in the metrics', async (
 
   assert.ok(count('time') > 3);
   if (!process.env.VARIANT) assert.ok(count('memory') > 0);
-  assert.match(text, /^tidemill_route_shut\{route="POST \/api\/v1\/victim\/\{id\}\/loop_goto"\} 1$/m);
+  assert.match(text, /^tidemill_route_shut\{tenant="demo",route="POST \/api\/v1\/victim\/\{id\}\/loop_goto"\} 1$/m);
   assert.doesNotMatch(text, /^tidemill_route_shut.*rep_nothing/m);
 });
