@@ -20,6 +20,7 @@ struct home {
 	struct store *store;
 	struct store_conn *conn;
 	struct metrics *metrics;
+	struct meters *meters;
 	struct state *state;      /* NULL before the first, and while another is made */
 	struct lane_work *parked; /* what waits for a state */
 	struct queue stop;
@@ -125,7 +126,8 @@ static void attach(struct home *home, struct state *state)
 	state_attach(state, &(struct state_host){.loop = &home->loop,
 				    .store = home->store,
 				    .conn = home->conn,
-				    .metrics = home->metrics});
+				    .metrics = home->metrics,
+				    .meters = home->meters});
 }
 
 /* A switch may have brought another meanwhile. */
@@ -270,8 +272,8 @@ static void serve(void *data)
 	uv_loop_close(&home->loop);
 }
 
-int home_start(struct home **made, struct store *store, struct metrics *metrics, const char *record,
-	struct err *err)
+int home_start(struct home **made, struct store *store, struct metrics *metrics,
+	struct meters *meters, const char *record, struct err *err)
 {
 	struct home *home = calloc(1, sizeof *home);
 	int rc;
@@ -282,6 +284,7 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 	}
 	home->store = store;
 	home->metrics = metrics;
+	home->meters = meters;
 	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
 	if (rc == 0)
 		store_stop_when(home->conn, watch_has_ended);

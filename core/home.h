@@ -45,8 +45,8 @@ void home_write_free(struct write *write);
 
 /* Starts the thread; it has no state until the first WRITE_SWITCH. `record` (or NULL) names the
  * file for `make bench`. */
-int home_start(struct home **home, struct store *store, struct metrics *metrics, const char *record,
-	struct err *err);
+int home_start(struct home **home, struct store *store, struct metrics *metrics,
+	struct meters *meters, const char *record, struct err *err);
 
 /* Hands `write` over; TM_EBUSY when the lane is full. Any thread. */
 int home_push(struct home *home, struct write *write);

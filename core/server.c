@@ -8,6 +8,7 @@
 #include "descriptors.h"
 #include "generations.h"
 #include "keeper.h"
+#include "metering.h"
 #include "net/http_clients.h"
 #include "script/watchdog.h"
 #include "text/hash.h"
@@ -25,7 +26,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20, ATTEMPTS_KEYS = 4096 };
+enum {
+	GRACE_MS = 10000,
+	INBOX_LIMIT = 1 << 16,
+	BODIES_MOST = 256 << 20,
+	ATTEMPTS_KEYS = 4096,
+	METERS_ENTRIES = 4096
+};
 
 /* A server goes from one to the next, and from the first to the third when its start fails. What is
  * stopping waits for the workers, for commands and for a switch; what is ending, for its handles.
@@ -41,6 +48,8 @@ struct server {
 	struct store_conn *conn; /* reading, for commands */
 	struct home *home;
 	struct attempts *attempts;
+	struct meters *meters;
+	struct metering *metering;
 	struct http_bodies bodies;
 	struct http_clients *clients;
 	struct metrics *metrics;
@@ -321,6 +330,7 @@ static void listen_for_requests(struct server *server)
 			.slow = server->slow,
 			.pace = &server->pace,
 			.attempts = server->attempts,
+			.meters = server->meters,
 			.metrics = server->metrics,
 			.generations = generations_calls(server->generations),
 			.state = server->first->workers[i],
@@ -410,6 +420,7 @@ static void finish(struct server *server)
 		worker_join(server->workers[i]);
 	server->workers_running = 0;
 	slow_lane_stop(server->slow);
+	metering_stop(server->metering);
 	home_stop(server->home);
 	server->home = NULL;
 	keeper_stop(server->keeper);
@@ -454,6 +465,7 @@ static int start_slow_lane(struct server *server, struct err *err)
 		&(struct slow_lane_options){.threads = (server->worker_count + 1) / 2,
 			.store = server->store,
 			.attempts = server->attempts,
+			.meters = server->meters,
 			.metrics = server->metrics,
 			.pace = &server->pace},
 		err);
@@ -501,6 +513,15 @@ static int open_generations(struct server *server, struct err *err)
 	return generations_start(&server->generations, &owner, err);
 }
 
+static int start_metering(struct server *server, struct err *err)
+{
+	server->metering = metering_start(&(struct metering_options){.loop = &server->loop,
+		.meters = server->meters,
+		.home = server->home,
+		.reply = &server->inbox});
+	return server->metering != NULL ? 0 : err_set(err, TM_ENOMEM, "no memory");
+}
+
 static int open_all(struct server *server, struct err *err)
 {
 	const struct settings *settings = server->options.settings;
@@ -519,6 +540,8 @@ static int open_all(struct server *server, struct err *err)
 		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0 && (server->attempts = attempts_new(ATTEMPTS_KEYS)) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
+	if (rc == 0 && (server->meters = meters_new(METERS_ENTRIES)) == NULL)
+		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0 && server->options.listens)
 		rc = start_slow_lane(server, err);
 	if (rc == 0)
@@ -532,8 +555,10 @@ static int open_all(struct server *server, struct err *err)
 				.data = server},
 			err);
 	if (rc == 0)
-		rc = home_start(
-			&server->home, server->store, server->metrics, server->options.record, err);
+		rc = home_start(&server->home, server->store, server->metrics, server->meters,
+			server->options.record, err);
+	if (rc == 0)
+		rc = start_metering(server, err);
 	if (rc == 0 && server->options.listens)
 		rc = admin_start(&server->admin, &server->loop, server->folder.socket, server, err);
 	if (rc == 0 && server->options.watches)
@@ -575,6 +600,7 @@ static void release(struct server *server)
 	slow_lane_free(server->slow);
 	generations_free(server->generations);
 	attempts_free(server->attempts);
+	meters_free(server->meters);
 	http_clients_free(server->clients);
 	metrics_free(server->metrics);
 	data_folder_close(&server->folder);

@@ -38,6 +38,7 @@ struct slow_lane_options {
 	int threads;
 	struct store *store;
 	struct attempts *attempts;
+	struct meters *meters;
 	struct metrics *metrics;
 	struct pace *pace;
 };

@@ -390,6 +390,7 @@ static void adopt(struct worker *worker, struct state *state)
 				    .control_call = control_calls_call,
 				    .control = worker->options.generations,
 				    .attempts = worker->options.attempts,
+				    .meters = worker->options.meters,
 				    .metrics = worker->options.metrics,
 				    .pace = worker->options.pace});
 	if (worker->state != NULL)

@@ -23,6 +23,7 @@ struct worker_options {
 	struct slow_lane *slow;
 	struct pace *pace;
 	struct attempts *attempts;
+	struct meters *meters;
 	struct metrics *metrics;
 	struct control_calls *generations;
 	struct state *state;      /* the first one; the worker's from then on */

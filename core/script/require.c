@@ -31,6 +31,7 @@ static const luaL_Reg modules[] = {
 	{"core.id", bind_id},
 	{"core.json", bind_json},
 	{"core.log", bind_log},
+	{"core.meters", bind_meters},
 	{"core.metrics", bind_metrics},
 	{"core.projection", bind_projection},
 	{"core.sandbox", bind_sandbox},

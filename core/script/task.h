@@ -136,6 +136,7 @@ void open_library(lua_State *L);
 int message_handler(lua_State *L);
 
 int bind_attempts(lua_State *L);
+int bind_meters(lua_State *L);
 int bind_store(lua_State *L);
 /* Adds object, objects and found to the table of core.store at the top. */
 void bind_lists(lua_State *L);
