@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many writes may wait, and how many share a commit at most. */
-enum { LANE_LIMIT = 1024, GROUP_LIMIT = 64 };
+/* How many writes may wait; how many share a commit at most, and how long the first of them waits
+ * for the others. */
+static const struct lane_bounds bounds = {.waiting = 1024, .group = 64, .group_ns = 20000000};
 
 struct home {
 	uv_thread_t thread;
@@ -292,7 +293,7 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 		rc = store_record(home->conn, record, err);
 	if (rc != 0)
 		goto out;
-	rc = lane_init(&home->lane, &home->loop, LANE_LIMIT, GROUP_LIMIT,
+	rc = lane_init(&home->lane, &home->loop, &bounds,
 		&(struct lane_owner){.run = run, .flush = flush, .owner = home});
 	if (rc == 0)
 		rc = queue_init(&home->stop, &home->loop, 1, on_stop, home);

@@ -1,11 +1,15 @@
 /* core/sched/lane.h: a lane: work that runs strictly one after another, on one thread.
  *
- * A lane belongs to the thread that made it; any thread may push. People's work goes before bulk
- * work. What a piece of work is, its owner knows: the lane calls `run` with it, and the owner calls
- * lane_ran when the next may begin (perhaps on a later turn of the loop) and lane_over when the
- * work is done with. When no work is waiting, or a group has grown to its bound, the lane calls
- * `flush`, which commits what ran. A piece whose group was lost is given back with lane_again and
- * runs once more, first in the lane and `alone`. */
+ * A lane belongs to the thread that made it; any thread may push. What a piece of work is, its
+ * owner knows: the lane calls `run` with it, and the owner calls lane_ran when the next may begin
+ * (perhaps on a later turn of the loop). When no work is waiting, or a group has grown to its
+ * bounds, the lane calls `flush`, which commits what ran. A piece whose group was lost is given
+ * back with lane_again and runs once more, first in the lane and `alone`.
+ *
+ * People's work goes before bulk work, and never waits for more than one slice of it: a slice
+ * begins a group, so what people have in one is committed before the next slice; and those who came
+ * while it ran join its group, since one commit is over sooner than two. The bounds of a group
+ * count from the first of people's work in it. Whoever is alone waits for neither bound. */
 #pragma once
 
 #include "sched/queue.h"
@@ -21,6 +25,12 @@ struct lane_work {
 	bool alone; /* set by lane_again: nothing may share its commit */
 };
 
+struct lane_bounds {
+	unsigned waiting; /* pieces */
+	unsigned group;   /* pieces between two flushes */
+	int64_t group_ns; /* after that time a group takes no more */
+};
+
 struct lane_owner {
 	void (*run)(void *owner, struct lane_work *work);
 	void (*flush)(void *owner);
@@ -33,20 +43,20 @@ struct lane {
 	 * back what was too much, so the bound holds whichever thread comes when; it orders nothing
 	 * else, which is the inbox's business. */
 	atomic_uint waiting;
-	unsigned limit;
+	struct lane_bounds bounds;
 	struct lane_owner owner;
 	struct {
 		struct lane_work *first, *last;
 	} again, people, bulk;
 	struct lane_work *running;
-	unsigned group, group_limit;
+	unsigned group;
+	int64_t group_began_ns; /* with people's first piece; 0: none yet */
 	bool turning;
 	void (*drained)(void *owner);
 };
 
-/* Makes a lane on `loop` with room for `limit` waiting pieces and at most `group_limit` between two
- * flushes. */
-int lane_init(struct lane *lane, uv_loop_t *loop, unsigned limit, unsigned group_limit,
+/* Makes a lane on `loop`. */
+int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_bounds *bounds,
 	const struct lane_owner *owner);
 
 /* Hands `work` over. Any thread. TM_EBUSY: the lane is full, the work stays the caller's. */
