@@ -23,7 +23,7 @@ stds.sandbox = {
   },
 }
 stds.mill = { read_globals = { "mill" } }
-stds.tests = { read_globals = { "test", "expect", "request", "as", "null" } }
+stds.tests = { read_globals = { "test", "expect", "request", "as", "null", clock = library "set advance" } }
 
 exclude_files = { "**/node_modules", "build" }
 

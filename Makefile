@@ -2,7 +2,8 @@
 #
 # Everything that is made lies in build/: the product build/tidemill, build/asan and build/tsan (VARIANT=asan
 # or tsan, each with its own objects), build/deferred and build/fresh (for `make variants`), build/tests/test_X for tests/core/test_X.c, build/faults/tidemill (the server
-# over the file layer of tests/support) and build/bench.
+# over the file layer of tests/support), build/bench, build/replay/X for tests/fuzz/fuzz_X.c, and build/fuzz/bin/X, the same
+# with libFuzzer (VARIANT=fuzz).
 
 PREFIX ?= /usr/local
 DATA ?= data
@@ -14,7 +15,7 @@ B := build$(if $(VARIANT),/$(VARIANT))
 CC ?= gcc
 CFLAGS ?= -g
 WERROR ?= -Werror
-PACKAGES := libuv lua5.4 lua5.4-lpeg sqlite3 jansson libsodium icu-uc icu-i18n
+PACKAGES := libuv lua5.4 lua5.4-lpeg sqlite3 jansson libsodium icu-uc icu-i18n zlib
 
 # Asked when first needed, and once: reading this file needs no library and no pkg-config.
 PACKAGES_CFLAGS = $(eval PACKAGES_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGES_CFLAGS)
@@ -28,10 +29,15 @@ KIND_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer -Wno-maybe-uninitiali
 # For tests: a store that completes each call on a later turn of the loop; a new Lua state for each request.
 KIND_deferred := $(HARDENING) -DSTORE_DEFERRED
 KIND_fresh := $(HARDENING) -DSTATE_FRESH
+# For `make fuzz`: libFuzzer is clang's.
+KIND_fuzz := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
 # Both in one piece, or UBSan's reports would not go where they are told to.
 LINK_asan := -static-libasan -static-libubsan
 ifeq ($(origin KIND_$(VARIANT)),undefined)
-$(error VARIANT is empty, asan, tsan, deferred or fresh, not "$(VARIANT)")
+$(error VARIANT is empty, asan, tsan, deferred, fresh or fuzz, not "$(VARIANT)")
 endif
 
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE -Icore -Itests $(KIND_$(VARIANT)) -fPIE -Wall -Wextra $(WERROR) \
@@ -50,6 +56,9 @@ ASIDE := $(call objects,$(ASIDE_$(VARIANT)))
 SUPPORT := $(call objects,$(wildcard tests/support/*.c))
 FAULTS := $(call objects,$(wildcard tests/faults/*.c))
 UNITS := $(patsubst tests/core/%.c,$(B)/tests/%,$(wildcard tests/core/test_*.c))
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(FUZZ_TARGETS:%=$(B)/replay/%)
+FUZZERS := $(FUZZ_TARGETS:%=$(B)/bin/%)
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 
 # One job for each processor (a caller's own -j prevails), unless something is to be cleaned first. A make that
@@ -59,7 +68,8 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all run test torture variants lint bench million deps install clean help asan tsan units benches
+.PHONY: all run test torture variants lint bench million deps install clean help asan tsan units benches \
+	fuzz replays fuzzers
 
 all: $(B)/tidemill ## build/tidemill (the default)
 
@@ -85,6 +95,10 @@ variants: ## the suites core, scripts and http over a store that answers late, a
 	@VARIANT=deferred tests/run core scripts http
 	@VARIANT=fresh tests/run core scripts http
 
+fuzz: ## run each target of tests/fuzz under libFuzzer (FUZZ_SECONDS=600 for each, TARGETS="json http" for some of them)
+	@tests/support/deps build fuzz
+	@tests/fuzz/run $(TARGETS)
+
 lint: ## check layout, the borders between the rooms, and Lua
 	@tests/support/deps lint
 	@tests/lint/run
@@ -92,7 +106,8 @@ lint: ## check layout, the borders between the rooms, and Lua
 bench: ## measure creates and gets beside plain C references, and idle connections
 	@tests/support/deps build bench
 	@$(MAKE) --no-print-directory $(B)/tidemill benches
-	@node tests/bench/run.mjs
+	@$(if $(or $(if $(BENCH),,all),$(filter list summary,$(BENCH))),$(MAKE) --no-print-directory million)
+	@node tests/bench/run.mjs $(BENCH)
 	@node tests/bench/idle.mjs
 
 million: build/million ## a data folder with a million leads, for `make bench`: made once and kept
@@ -100,8 +115,8 @@ million: build/million ## a data folder with a million leads, for `make bench`: 
 build/million: | $(B)/tidemill benches
 	@node tests/bench/million.mjs $@
 
-deps: ## install what building, testing, linting and measuring need
-	@tests/support/deps build test lint bench
+deps: ## install what building, testing, linting, fuzzing and measuring need
+	@tests/support/deps build test lint fuzz bench
 
 install: $(B)/tidemill ## install below PREFIX=/usr/local (and DESTDIR)
 	install -D -m 755 $(B)/tidemill $(DESTDIR)$(PREFIX)/bin/tidemill
@@ -125,6 +140,8 @@ endif
 
 units: $(UNITS)
 benches: $(BENCHES)
+replays: $(REPLAYS)
+fuzzers: $(FUZZERS)
 
 $(B)/tidemill: $(MAIN) $(CORE) $(ASIDE)
 	@echo "  link $@"
@@ -165,6 +182,21 @@ $(UNITS): $(B)/tests/%: $(B)/obj/tests/core/%.o $(SUPPORT) $(ASIDE) $(B)/core.a
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(LIBS) -lcmocka
 
+# An archive too, since few targets ask for it.
+$(B)/fuzz.a: $(call objects,tests/fuzz/place.c)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(REPLAYS): $(B)/replay/%: $(B)/obj/tests/fuzz/fuzz_%.o $(call objects,tests/fuzz/replay.c) $(ASIDE) $(B)/fuzz.a $(B)/core.a
+	@echo "  link $@"
+	@mkdir -p $(@D)
+	@$(LINK) -o $@ $^ $(LIBS)
+
+$(FUZZERS): $(B)/bin/%: $(B)/obj/tests/fuzz/fuzz_%.o $(call objects,tests/fuzz/libfuzzer.c) $(B)/fuzz.a $(B)/core.a
+	@echo "  link $@"
+	@mkdir -p $(@D)
+	@$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
 $(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/core.a
 	@echo "  link $@"
 	@mkdir -p $(@D)
@@ -177,4 +209,4 @@ $(B)/obj/%.o: %.c Makefile
 
 .SECONDARY:
 -include $(patsubst %.o,%.d,$(MAIN) $(CORE) $(SUPPORT) $(FAULTS) $(ASIDE) $(UNITS:$(B)/tests/%=$(B)/obj/tests/core/%.o) \
-	$(BENCHES:$(B)/bench/%=$(B)/obj/tests/bench/%.o)) $(wildcard $(B)/obj/mutants/*.d)
+	$(BENCHES:$(B)/bench/%=$(B)/obj/tests/bench/%.o) $(call objects,$(wildcard tests/fuzz/*.c))) $(wildcard $(B)/obj/mutants/*.d)

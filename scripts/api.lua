@@ -11,6 +11,7 @@ local i18n = require "i18n"
 local id = require "core.id"
 local imports = require "imports"
 local json = require "core.json"
+local kept = require "kept"
 local log = require "core.log"
 local misspelt = require "misspelt"
 local money = require "money"
@@ -76,6 +77,7 @@ local function declaration(kind, declare)
       if not ok then
         error(tostring(fault), 0)
       end
+      kept.declared(kind ~= "decision" and spec or nil) -- a decision keeps nothing, see scripts/decisions/purity.lua
       return spec
     end
   end

@@ -7,6 +7,18 @@ local store = require "core.store"
 
 local changes = {}
 
+-- Writes the fields of an entity that a change has, old or new.
+local function shape_of(entity)
+  if not entity.change_shape then
+    local names = { "archived_at" }
+    for i, field in ipairs(entity.fields) do
+      names[i + 1] = field.name
+    end
+    entity.change_shape = json.shape(names)
+  end
+  return entity.change_shape
+end
+
 --- Appends to the log.
 ---@param ctx table the running context
 ---@param entity table
@@ -15,9 +27,9 @@ local changes = {}
 ---@param old table field → value before (only what changed)
 ---@param new table field → value after
 function changes.append(ctx, entity, inner, version, old, new)
-  local cause = ctx.cause
+  local cause, write = ctx.cause, shape_of(entity)
   store.append(context.txn(ctx), entity.name, inner, version, ctx.at, ctx.actor.user, cause.kind, cause.id, cause.version,
-    generation.hash, json.encode { old = old, new = new })
+    generation.hash, '{"new":' .. write(new) .. ',"old":' .. write(old) .. "}")
 end
 
 return changes

@@ -125,6 +125,14 @@ local function compile_function(decision, spec)
   end
 end
 
+local function shape_of(list)
+  local names = {}
+  for i, one in ipairs(list) do
+    names[i] = one.name
+  end
+  return json.shape(names)
+end
+
 local function make_outcome(name, declared)
   local ok, made = pcall(outcomes.make, declared)
   return ok and made or error(("decision %s: %s"):format(name, made), 0)
@@ -161,6 +169,7 @@ function decisions.declare(name, spec, plugin, source, where)
     decision.outcome[i] = places.within(
       places.item(where, "outcome", i), make_outcome, name, declared)
   end
+  decision.write_facts, decision.write_outcome = shape_of(decision.facts), shape_of(decision.outcome)
   if spec.rows and not spec.decide then
     compile_table(decision, spec)
   elseif type(spec.decide) == "function" and not spec.rows then
@@ -242,7 +251,7 @@ local function in_words(facts)
 end
 
 local function check_currency(decision, fact, value)
-  local currency = decision.rows and type(value) == "userdata" and value:currency()
+  local currency = decision.rows and value:currency()
   if currency and currency ~= settings.base_currency() then
     error(("decision %s: the fact %s is in %s, and rows compare %s"):format(
       decision.name, fact.name, currency, settings.base_currency()), 0)
@@ -291,20 +300,24 @@ function decisions.decide(name, subject)
   local decision = decisions.by_name[name] or error(("there is no decision %s%s"):format(
     tostring(name), misspelt.hint(name, decisions.by_name)), 0)
   local ctx = context.current()
-  local facts = {}
+  local facts, amounts = {}, false
   local entity, record, inner = stored(decision, subject)
   for _, fact in ipairs(decision.facts) do
-    facts[fact.name] = gather(fact, record)
-    check_currency(decision, fact, facts[fact.name])
+    local value = gather(fact, record)
+    facts[fact.name] = value
+    if type(value) == "userdata" then
+      amounts = true
+      check_currency(decision, fact, value)
+    end
   end
-  local plain = in_words(facts)
+  local plain = amounts and in_words(facts) or facts
   ctx.decided = { name = name }
   local outcome, r = decision.run(decision.rows and facts or plain)
   ctx.decided.row = r
   if store.writes() then
     store.run(sql.add, id.new(), name, decision.version, ctx.at, store.position(),
       context.txn(ctx), entity.name, inner,
-      json.encode(plain), json.encode(outcome), r, history.explanation(decision, r),
+      decision.write_facts(plain), decision.write_outcome(outcome), r, history.explanation(decision, r),
       ctx.cause.kind, ctx.cause.id, generation.hash)
   end
   return outcome

@@ -10,6 +10,7 @@ local http = require "http"
 local i18n = require "i18n"
 local imports = require "imports"
 local json = require "core.json"
+local kept = require "kept"
 local log = require "core.log"
 local meters = require "access.meters"
 local people_sql = require "sql.people"
@@ -34,6 +35,7 @@ rules.finish()
 actions.finish()
 policies.finish(actions.exists, actions.names)
 routes.finish()
+kept.finish()
 api.close()
 
 -- Roles are records, so that a grant may name one that is yet to come: a warning, once there are roles at all.

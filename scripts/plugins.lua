@@ -2,6 +2,7 @@
 
 local api = require "api"
 local generation = require "core.generation"
+local kept = require "kept"
 local maps = require "maps"
 local misspelt = require "misspelt"
 local permissions = require "permissions"
@@ -20,6 +21,10 @@ local manifest_keys = {
 -- What only the manifest of a client pack may say.
 local pack_keys = { demo_logins = true, seed = true, welcome = true }
 
+kept.know_writers {
+  insert = table.insert, remove = table.remove, sort = table.sort, move = table.move, rawset = sandbox.rawset,
+  setmetatable = sandbox.setmetatable,
+}
 rawset(string, "dump", nil) -- methods of texts would give it to plugins
 
 local function read_only(what, values)
@@ -56,7 +61,7 @@ local function base_environment()
   return env
 end
 
--- Globals of plugins are frozen: what must be remembered lies in the store.
+-- Globals of plugins are frozen: what must be remembered lies in the store, or in mill.cache.
 local function environment(extra)
   local base = base_environment()
   for name, value in pairs(extra) do
@@ -71,9 +76,11 @@ local function environment(extra)
       return value
     end,
     __newindex = function(_, name)
-      error(("globals are not kept: declare `local %s`"):format(tostring(name)), 2)
+      error(("globals are not kept: declare `local %s`; what must be remembered from one request to the next lies in "
+        .. "records, or in mill.cache"):format(tostring(name)), 2)
     end,
     __metatable = false,
+    of_plugin = true, -- for scripts/kept.lua
   })
 end
 

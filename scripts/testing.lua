@@ -2,7 +2,9 @@
 
 local actor = require "people.actor"
 local api = require "api"
+local clock = require "core.clock"
 local context = require "context"
+local duration = require "duration"
 local generation = require "core.generation"
 local http = require "http"
 local json = require "core.json"
@@ -138,8 +140,30 @@ local function request(login, method, target, body, headers)
   return answer
 end
 
+-- The clock of the tests. It stands still once it was set, and each test begins with the machine's.
+local virtual_clock = {}
+
+local function moved()
+  context.current().at = clock.now()
+end
+
+--- Sets the clock to an instant.
+---@param text string RFC 3339
+function virtual_clock.set(text)
+  clock.set(clock.parse(text) or error(("%q is no time like 2026-11-24T08:00:00Z"):format(tostring(text)), 2))
+  moved()
+end
+
+--- Moves the clock on by a duration such as "90d".
+---@param text string
+function virtual_clock.advance(text)
+  clock.advance(duration.parse(text) or error(("%q is no duration; write for example 30m, 4h or 3d"):format(tostring(text)), 2))
+  moved()
+end
+
 local function environment(path, tests)
   local extra = {
+    clock = virtual_clock,
     mill = api.for_tests { name = "test", version = "0.0.0", folder = path },
     expect = expect, request = request, null = json.null,
     test = function(name, run)
@@ -163,6 +187,7 @@ local function run_test(one)
     return type(fault) == "string" and debug.traceback(fault, 2) or fault
   end)
   store.undo()
+  clock.reset()
   if ok then
     return { name = one.name }
   end

@@ -15,6 +15,7 @@ return {
   ["problem.version"]        = { en = "Somebody changed it meanwhile", zh = "内容已被他人修改" },
   ["problem.invalid"]        = { en = "Some values are not right", zh = "部分内容不正确" },
   ["problem.media_type"]     = { en = "The body must be JSON", zh = "请求正文必须是 JSON" },
+  ["problem.range"]          = { en = "The file has no such part", zh = "文件没有所请求的部分" },
   ["problem.many_attempts"]  = { en = "Too many wrong passwords; try again in a minute", zh = "密码错误次数过多，请一分钟后重试" },
   ["problem.metered"]        = { en = "You have seen as many records as you may for now", zh = "您查看的记录数已达到当前上限" },
   ["problem.busy"]           = { en = "The server is busy; try again soon", zh = "服务器繁忙，请稍后重试" },
@@ -32,6 +33,7 @@ return {
   -- details
   ["detail.metered"]         = { en = "{entity}: at most {most} records in {span}; again from {ends}", zh = "{entity}：{span}内最多查看 {most} 条，{ends} 之后可继续" },
   ["detail.reference"]       = { en = "Tell your administrator this reference: {reference}", zh = "请将此编号告知管理员：{reference}" },
+  ["detail.range"]           = { en = "it has {size} bytes", zh = "文件共 {size} 字节" },
   ["detail.limit_groups"]    = { en = "the summary has more than {max} groups; filter it", zh = "汇总超过 {max} 组，请加筛选条件" },
   ["detail.move"]            = { en = "{move} is possible from {from}, not from {state}", zh = "{move} 只能在 {from} 状态执行，当前为 {state}" },
   ["detail.no_state"]        = { en = "no state", zh = "无状态" },

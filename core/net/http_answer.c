@@ -85,12 +85,10 @@ static void put_number(struct buf *out, size_t number)
 void http_answer_head(struct buf *out, const struct http_exchange *exchange,
 	const struct http_answer *answer, enum http_framing framing)
 {
-	const char *words = http_status_str((enum http_status)answer->status);
-
 	buf_puts(out, "HTTP/1.1 ");
 	put_number(out, (size_t)answer->status);
 	buf_putc(out, ' ');
-	buf_puts(out, *words == '<' ? "" : words);
+	buf_puts(out, http_parse_words(answer->status));
 	buf_puts(out, "\r\nDate: ");
 	buf_puts(out, http_server_date(exchange->server));
 	buf_append(out, "\r\n", 2);
@@ -274,12 +272,17 @@ void http_answer(struct http_exchange *exchange, const struct http_answer *answe
 {
 	struct http_server *server = exchange->server;
 	struct http_problem problem;
+	struct http_coded coded;
 
 	if (!http_answer_take(exchange, answer->status))
 		return;
-	if (!http_answer_is_sound(exchange, answer))
+	if (http_answer_is_sound(exchange, answer))
+		answer = http_coding_choose(exchange, answer, &coded);
+	else
 		answer = http_problem_make(&problem, exchange, http_unsound, answer->close);
 	http_answer_send(exchange, answer);
 	if (server->out.room > OUT_KEPT)
 		buf_free(&server->out);
+	if (server->packed.room > OUT_KEPT)
+		buf_free(&server->packed);
 }

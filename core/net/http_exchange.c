@@ -15,26 +15,26 @@ static struct http_text text_of(const char *data, size_t len)
 	return (struct http_text){data, len};
 }
 
-static int on_field(http_parser *parser, const char *at, size_t len)
+static bool on_name(void *data, const char *at, size_t len)
 {
-	struct http_exchange *exchange = parser->data;
+	struct http_exchange *exchange = data;
 
 	if (exchange->parsed == exchange->header_room)
-		return -1;
+		return false;
 	exchange->headers[exchange->parsed++].name = text_of(at, len);
-	return 0;
+	return true;
 }
 
-static int on_value(http_parser *parser, const char *at, size_t len)
+static bool on_value(void *data, const char *at, size_t len)
 {
-	struct http_exchange *exchange = parser->data;
+	struct http_exchange *exchange = data;
 
 	if (exchange->parsed == 0)
-		return -1;
+		return false;
 	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
 		len--;
 	exchange->headers[exchange->parsed - 1].value = text_of(at, len);
-	return 0;
+	return true;
 }
 
 /* Counts the memory that the body has by now; false when all bodies together have too much. */
@@ -58,32 +58,24 @@ static void let_go(struct http_exchange *exchange)
 			&exchange->bodies->held, exchange->held, memory_order_relaxed);
 }
 
-static int on_body(http_parser *parser, const char *at, size_t len)
+static bool on_body(void *data, const char *at, size_t len)
 {
-	struct http_exchange *exchange = parser->data;
+	struct http_exchange *exchange = data;
 
 	buf_append(&exchange->body, at, len);
-	return exchange->body.failed ? -1 : 0;
+	return !exchange->body.failed;
 }
 
-static int on_complete(http_parser *parser)
+static bool on_complete(void *data)
 {
-	struct http_exchange *exchange = parser->data;
+	struct http_exchange *exchange = data;
 
 	exchange->complete = true;
-	return 0;
+	return true;
 }
 
-static const http_parser_settings settings = {.on_header_field = on_field,
-	.on_header_value = on_value,
-	.on_body = on_body,
-	.on_message_complete = on_complete};
-
-static bool feed(struct http_exchange *exchange, const char *bytes, size_t len)
-{
-	return len == 0 || (http_parser_execute(&exchange->parser, &settings, bytes, len) == len &&
-				   HTTP_PARSER_ERRNO(&exchange->parser) == HPE_OK);
-}
+static const struct http_parse_calls calls = {
+	.name = on_name, .value = on_value, .body = on_body, .complete = on_complete};
 
 /* The room for header entries, the head's bytes, and a target that may have to be made. */
 static char *bytes_of(struct http_exchange *exchange)
@@ -189,9 +181,9 @@ bool http_exchange_parse(struct http_exchange *exchange)
 	char *bytes = bytes_of(exchange);
 
 	blank_last_tabs(bytes, head->len);
-	http_parser_init(&exchange->parser, HTTP_REQUEST);
-	exchange->parser.data = exchange;
-	if (!feed(exchange, bytes, head->len) || exchange->parsed != exchange->header_room ||
+	http_parse_begin(&exchange->parse, &calls, exchange);
+	if (!http_parse_feed(&exchange->parse, bytes, head->len) ||
+		exchange->parsed != exchange->header_room ||
 		exchange->complete == http_exchange_has_body(exchange))
 		return false;
 
@@ -229,9 +221,9 @@ static enum http_check read_chunks(struct http_exchange *exchange, const char *b
 			chunks, bytes + *used, len - *used, &step, &exchange->server->limits);
 		if (check == HTTP_REFUSED)
 			*refusal = chunks->refusal;
-		else if (!trails && !feed(exchange, bytes + *used, step))
+		else if (!trails && !http_parse_feed(&exchange->parse, bytes + *used, step))
 			check = HTTP_REFUSED;
-		else if (check == HTTP_WHOLE && !feed(exchange, "\r\n", 2))
+		else if (check == HTTP_WHOLE && !http_parse_feed(&exchange->parse, "\r\n", 2))
 			check = HTTP_REFUSED;
 		*used += step;
 	}
@@ -250,9 +242,9 @@ enum http_check http_exchange_read(struct http_exchange *exchange, const char *b
 	} else {
 		*used = len < exchange->left ? len : (size_t)exchange->left;
 		exchange->left -= *used;
-		check = !feed(exchange, bytes, *used) ? HTTP_REFUSED
-			: exchange->left > 0          ? HTTP_MORE
-						      : HTTP_WHOLE;
+		check = !http_parse_feed(&exchange->parse, bytes, *used) ? HTTP_REFUSED
+			: exchange->left > 0                             ? HTTP_MORE
+									 : HTTP_WHOLE;
 	}
 	if (exchange->body.failed || !hold(exchange)) {
 		check = HTTP_REFUSED;

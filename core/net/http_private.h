@@ -9,10 +9,12 @@
 #include "base/buf.h"
 #include "net/http_chunks.h"
 #include "net/http_clients.h"
+#include "net/http_coding.h"
 #include "net/http_head.h"
+#include "net/http_parse.h"
 #include "net/http_server.h"
+#include "text/gzip.h"
 
-#include <http_parser.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -66,7 +68,7 @@ struct http_exchange {
 	size_t held; /* of `bodies` */
 	struct http_chunks chunks;
 	uint64_t left; /* of a body with a Content-Length */
-	http_parser parser;
+	struct http_parse parse;
 	unsigned parsed; /* headers */
 	int retry_after; /* of a refusal: seconds, 0 is the usual */
 	bool is_head, is_old, chunked, persists;
@@ -96,7 +98,9 @@ struct http_server {
 	uint64_t next_id;
 	int64_t date_second;
 	char date[32];
-	struct buf out; /* an answer's head while it is made */
+	struct buf out;    /* an answer's head while it is made */
+	struct gzip *gzip; /* from the first answer on that is packed */
+	struct buf packed; /* such an answer's body */
 	char in[HTTP_READ_MOST];
 };
 
@@ -159,6 +163,12 @@ void http_answer_refuse(struct http_exchange *exchange, struct http_refusal refu
 /* Tells the owner of the end of an exchange that had an answer, and frees it unless a stream has
  * it. */
 void http_answer_done(struct http_exchange *exchange, int status, size_t bytes);
+
+/* http_coding.c */
+/* The answer in the form in which it is to be sent: as it is, or made in `coded`. Its body holds
+ * until the next. */
+const struct http_answer *http_coding_choose(const struct http_exchange *exchange,
+	const struct http_answer *answer, struct http_coded *coded);
 
 /* http_stream.c */
 /* The connection has closed while nothing was being written. */

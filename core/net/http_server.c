@@ -147,6 +147,8 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (server->stopped != NULL)
 		server->stopped(server->stopped_data);
 	buf_free(&server->out);
+	buf_free(&server->packed);
+	gzip_free(server->gzip);
 	free(server);
 }
 
@@ -182,9 +184,9 @@ int http_server_start(struct http_server **started, uv_loop_t *loop, const char 
 	int fd, rc;
 
 	*started = NULL;
-	if (limits->head > HTTP_MAX_HEADER_SIZE)
+	if (limits->head > HTTP_PARSE_HEAD_MOST)
 		return err_set(err, TM_EINVAL, "a head of more than %d bytes cannot be taken",
-			HTTP_MAX_HEADER_SIZE);
+			HTTP_PARSE_HEAD_MOST);
 	fd = bound_socket(host, port, true, err);
 	if (fd < 0)
 		return fd;

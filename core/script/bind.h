@@ -15,6 +15,7 @@
 int bind_clock(lua_State *L);
 int bind_csv(lua_State *L);
 int bind_decimal(lua_State *L);
+int bind_gzip(lua_State *L);
 int bind_fields(lua_State *L);
 int bind_hash(lua_State *L);
 int bind_http(lua_State *L);
@@ -28,6 +29,21 @@ int bind_text(lua_State *L);
 /* The keys of the state's tenant, or NULL while the state is not yet bound to a store. */
 const unsigned char *bind_id_key(lua_State *L);
 const unsigned char *bind_seal_key(lua_State *L);
+
+/* The clock of a state: the machine's, or (in tests) a virtual one. `moved` is called after it was
+ * set or became the machine's again. */
+struct bind_clock {
+	bool is_virtual;
+	int64_t now_ms;    /* of a virtual one */
+	int64_t stands_ns; /* where the monotonic clock stands meanwhile */
+	int64_t ahead_ns;  /* by how much it was ever advanced */
+	void (*moved)(lua_State *L);
+};
+struct bind_clock *bind_clock_of(lua_State *L);
+/* Milliseconds since 1970 by the state's clock. */
+int64_t bind_clock_now(lua_State *L);
+/* Moves it on; it is virtual from then on. */
+void bind_clock_advance(lua_State *L, int64_t ms);
 
 /* Pushes a userdata that holds an empty buffer and frees it when it is collected. */
 struct buf *bind_buf(lua_State *L);

@@ -1,7 +1,8 @@
-/* core.hash: hashes, random bytes, base64url, and values sealed with the tenant's key. */
+/* core.hash: hashes, random bytes, base64, and values sealed with the tenant's key. */
 #include "script/bind.h"
 
 #include "base/err.h"
+#include "text/base64.h"
 #include "text/hash.h"
 #include "text/seal.h"
 
@@ -61,33 +62,81 @@ static int hash_random_bytes(lua_State *L)
 	return 1;
 }
 
-/* base64url(bytes) -> text */
-static int hash_base64url(lua_State *L)
+/* sha256(bytes) -> 32 bytes */
+static int hash_of_others(lua_State *L)
+{
+	size_t len;
+	const char *bytes = bytes_at(L, 1, &len);
+	unsigned char out[HASH_BYTES];
+
+	hash_sha256(out, bytes, len);
+	lua_pushlstring(L, (const char *)out, sizeof out);
+	return 1;
+}
+
+/* hmac_sha256(key, bytes) -> 32 bytes; compare two with equal */
+static int hmac_of_bytes(lua_State *L)
+{
+	size_t key_len;
+	size_t len;
+	const char *key = bytes_at(L, 1, &key_len);
+	const char *bytes = bytes_at(L, 2, &len);
+	unsigned char out[HASH_BYTES];
+
+	hash_hmac_sha256(out, key, key_len, bytes, len);
+	lua_pushlstring(L, (const char *)out, sizeof out);
+	return 1;
+}
+
+static int write_base64(lua_State *L, enum base64 kind)
 {
 	size_t len;
 	const char *bytes = bytes_at(L, 1, &len);
 	luaL_Buffer out;
-	char *text = luaL_buffinitsize(L, &out, seal_base64_len(len) + 1);
+	char *text = luaL_buffinitsize(L, &out, base64_len(kind, len) + 1);
 
-	seal_to_base64(text, bytes, len);
-	luaL_pushresultsize(&out, seal_base64_len(len));
+	base64_write(kind, text, bytes, len);
+	luaL_pushresultsize(&out, base64_len(kind, len));
 	return 1;
 }
 
-/* unbase64url(text) -> bytes, or nil */
-static int hash_unbase64url(lua_State *L)
+static int read_base64(lua_State *L, enum base64 kind)
 {
 	size_t len;
 	size_t bytes_len;
 	const char *text = bytes_at(L, 1, &len);
 	luaL_Buffer out;
-	char *bytes = luaL_buffinitsize(L, &out, seal_bytes_max(len));
+	char *bytes = luaL_buffinitsize(L, &out, base64_bytes_max(len));
 
-	if (seal_from_base64(bytes, &bytes_len, text, len) < 0)
+	if (base64_read(kind, bytes, &bytes_len, text, len) < 0)
 		lua_pushnil(L);
 	else
 		luaL_pushresultsize(&out, bytes_len);
 	return 1;
+}
+
+/* base64(bytes) -> text, with padding */
+static int hash_base64(lua_State *L)
+{
+	return write_base64(L, BASE64);
+}
+
+/* unbase64(text) -> bytes, or nil */
+static int hash_unbase64(lua_State *L)
+{
+	return read_base64(L, BASE64);
+}
+
+/* base64url(bytes) -> text, without padding */
+static int hash_base64url(lua_State *L)
+{
+	return write_base64(L, BASE64_URL);
+}
+
+/* unbase64url(text) -> bytes, or nil */
+static int hash_unbase64url(lua_State *L)
+{
+	return read_base64(L, BASE64_URL);
 }
 
 static const unsigned char *key_of_state(lua_State *L)
@@ -126,7 +175,7 @@ static int hash_open(lua_State *L)
 	const char *ad = luaL_checklstring(L, 2, &ad_len);
 	const unsigned char *key = key_of_state(L);
 	luaL_Buffer out;
-	char *plain = luaL_buffinitsize(L, &out, seal_bytes_max(len));
+	char *plain = luaL_buffinitsize(L, &out, base64_bytes_max(len));
 	int rc = seal_open(plain, &plain_len, text, len, ad, ad_len, key);
 
 	if (rc == TM_ENOMEM)
@@ -153,7 +202,11 @@ static int are_equal(lua_State *L)
 static const luaL_Reg functions[] = {
 	{"blake2b", hash_of_bytes},
 	{"hex", hex_of},
+	{"sha256", hash_of_others},
+	{"hmac_sha256", hmac_of_bytes},
 	{"random", hash_random_bytes},
+	{"base64", hash_base64},
+	{"unbase64", hash_unbase64},
 	{"base64url", hash_base64url},
 	{"unbase64url", hash_unbase64url},
 	{"seal", hash_seal},

@@ -154,18 +154,20 @@ static int writer_gc(lua_State *L)
 	return 0;
 }
 
-/* Pushes the writer that waits in the upvalue, or a new one. The upvalue stays empty until
- * put_writer: when encode runs within encode (by __tojson), or leaves by an error, nobody meets a
- * writer in use. */
+/* Where the writer waits in the registry, while it is not in use. */
+static const char idle_writer;
+
+/* Pushes the writer that waits, or a new one. None waits until put_writer: when encode runs within
+ * encode (by __tojson), or leaves by an error, nobody meets a writer in use. */
 static struct writer *take_writer(lua_State *L)
 {
 	struct writer *writer;
 
-	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &idle_writer);
 	writer = lua_touserdata(L, -1);
 	if (writer != NULL) {
 		lua_pushnil(L);
-		lua_replace(L, lua_upvalueindex(1));
+		lua_rawsetp(L, LUA_REGISTRYINDEX, &idle_writer);
 		return writer;
 	}
 	lua_pop(L, 1);
@@ -184,7 +186,7 @@ static void put_writer(lua_State *L, struct writer *writer, int slot)
 	if (writer->keys.room > KEPT_BYTES)
 		buf_free(&writer->keys);
 	lua_pushvalue(L, slot);
-	lua_replace(L, lua_upvalueindex(1));
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &idle_writer);
 }
 
 static void write_value(lua_State *L, struct writer *writer, int index, unsigned level);
@@ -423,6 +425,80 @@ static int json_encode(lua_State *L)
 	return 1;
 }
 
+/* The function that `shape` makes. Its upvalues: the names in order, and each as a key is written.
+ */
+static int write_shape(lua_State *L)
+{
+	const int names = lua_upvalueindex(1), keys = lua_upvalueindex(2);
+	struct writer *writer;
+	bool first = true;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	writer = take_writer(L);
+	buf_putc(&writer->out, '{');
+	for (lua_Integer i = 1; lua_rawgeti(L, names, i) != LUA_TNIL; i++) {
+		if (lua_rawget(L, 1) != LUA_TNIL) {
+			size_t len;
+			const char *key;
+
+			lua_rawgeti(L, keys, i);
+			key = lua_tolstring(L, -1, &len);
+			buf_append(&writer->out, key + first, len - first); /* no comma */
+			lua_pop(L, 1);
+			write_value(L, writer, 3, 1);
+			first = false;
+		}
+		lua_settop(L, 2);
+	}
+	buf_putc(&writer->out, '}');
+	bind_push_buf(L, &writer->out);
+	put_writer(L, writer, 2);
+	return 1;
+}
+
+/* shape(names) -> a function (table) -> text: what encode writes of a table that has no other
+ * names, without a look at what it has */
+static int json_shape(lua_State *L)
+{
+	enum { GIVEN = 1, WRITER, ORDERED, WRITTEN };
+	struct writer *writer;
+	const struct key *key;
+	lua_Integer count;
+
+	luaL_checktype(L, GIVEN, LUA_TTABLE);
+	lua_settop(L, GIVEN);
+	writer = take_writer(L);
+	count = (lua_Integer)lua_rawlen(L, GIVEN);
+	for (lua_Integer i = 1; i <= count; i++) {
+		struct key name = {.slot = (int)i};
+
+		lua_rawgeti(L, GIVEN, i);
+		name.text = luaL_checklstring(L, -1, &name.len);
+		buf_append(&writer->keys, &name, sizeof name);
+		lua_pop(L, 1); /* the table keeps it */
+	}
+	if (writer->keys.failed)
+		return luaL_error(L, "out of memory");
+	key = (const struct key *)writer->keys.data;
+	sort_keys((struct key *)writer->keys.data, (size_t)count);
+	lua_createtable(L, (int)count, 0);
+	lua_createtable(L, (int)count, 0);
+	for (lua_Integer i = 1; i <= count; i++, key++) {
+		lua_rawgeti(L, GIVEN, key->slot);
+		lua_rawseti(L, ORDERED, i);
+		buf_clear(&writer->out);
+		buf_putc(&writer->out, ',');
+		json_out_string(&writer->out, key->text, key->len);
+		buf_putc(&writer->out, ':');
+		bind_push_buf(L, &writer->out);
+		lua_rawseti(L, WRITTEN, i);
+	}
+	put_writer(L, writer, WRITER);
+	lua_pushcclosure(L, write_shape, 2);
+	return 1;
+}
+
 /* raw(text) -> a value that encode puts in as it is */
 static int json_raw(lua_State *L)
 {
@@ -457,6 +533,8 @@ static const luaL_Reg functions[] = {
 	{"decode", json_decode},
 	{"raw", json_raw},
 	{"array", json_mark_array},
+	{"encode", json_encode},
+	{"shape", json_shape},
 	{NULL, NULL},
 };
 
@@ -468,9 +546,6 @@ int bind_json(lua_State *L)
 	new_type(L, array_type, NULL);
 
 	luaL_newlib(L, functions);
-	lua_pushnil(L);
-	lua_pushcclosure(L, json_encode, 1);
-	lua_setfield(L, -2, "encode");
 	lua_pushlightuserdata(L, NULL);
 	lua_setfield(L, -2, "null");
 	luaL_getmetatable(L, array_type);

@@ -12,7 +12,7 @@ static int current(lua_State *L)
 	if (task == NULL)
 		return 0;
 	if (!task->has_context) {
-		lua_newtable(L);
+		lua_createtable(L, 0, 8); /* scripts/context.lua says what it holds */
 		lua_rawsetp(L, LUA_REGISTRYINDEX, task);
 		task->has_context = true;
 	}

@@ -62,9 +62,12 @@ static int run_inner(lua_State *L, lua_State *co, int args, int *given)
 	run_moves(run, L);
 	run->fixed = fixed;
 	run->calls = calls;
-	if (status != LUA_OK && status != LUA_YIELD)
+	if (status == LUA_OK || status == LUA_YIELD) {
+		run_check(L);
+	} else {
 		run_failed(run, state_of(L), status);
-	run_check(L);
+		run_check_here(L);
+	}
 	return status;
 }
 

@@ -117,6 +117,9 @@ static bool in_class(int c, int class)
 	case 'x':
 		found = isxdigit(c);
 		break;
+	case 'z': /* no longer in the manual, but still in Lua */
+		found = c == '\0';
+		break;
 	default:
 		return class == c;
 	}

@@ -20,12 +20,14 @@ static int open_hash(lua_State *L)
 }
 
 static const luaL_Reg modules[] = {
+	{"core.alarm", bind_alarm},
 	{"core.attempts", bind_attempts},
 	{"core.clock", bind_clock},
 	{"core.csv", bind_csv},
 	{"core.decimal", bind_decimal},
 	{"core.fields", bind_fields},
 	{"core.generation", bind_generation},
+	{"core.gzip", bind_gzip},
 	{"core.hash", open_hash},
 	{"core.http", bind_http},
 	{"core.id", bind_id},

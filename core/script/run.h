@@ -3,9 +3,9 @@
  *
  * A run is a task between two waits, or the loading of a state. When it breaks its budget it is
  * *broken*, for good: a hook raises at each instruction, the sandbox's pcall and xpcall raise again
- * what they caught, and C functions that take long look at the flag (run_check). So nothing of the
- * task goes on, and since it may have stopped half-way through the framework, the state in which it
- * ran is spoilt: its thread takes another.
+ * what they caught (coroutine.resume likewise), and C functions that take long look at the flag
+ * (run_check). So nothing of the task goes on, and since it may have stopped half-way through the
+ * framework, the state in which it ran is spoilt: its thread takes another.
  *
  * A read may be told to *give way* instead: on a worker when it takes longer than others should
  * wait for, on the slow lane when its snapshot is in the way. It is broken likewise, but raises

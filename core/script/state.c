@@ -180,6 +180,7 @@ void state_free_if_over(struct state *state)
 void state_retire(struct state *state)
 {
 	state->retired = true;
+	alarm_retire(state->L);
 	state_free_if_over(state);
 }
 

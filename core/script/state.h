@@ -8,7 +8,7 @@
  * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that
  * `require` finds by the names core.store, core.json, core.decimal, core.hash, core.id, core.text,
  * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task, core.attempts,
- * core.meters, core.http, core.metrics, core.projection. */
+ * core.meters, core.http, core.metrics, core.projection, core.alarm. */
 #pragma once
 
 #include "base/err.h"
@@ -73,7 +73,8 @@ const struct budgets *state_budgets(const struct state *state);
 /* Binds the state to its thread. Once, before the first task, on that thread. */
 void state_attach(struct state *state, const struct state_host *host);
 
-/* Marks the state as no longer current; it is freed when its last task has ended. */
+/* Marks the state as no longer current; it is freed when its last task has ended. Tasks that wait
+ * for an alarm go on in the loop's next turn. */
 void state_retire(struct state *state);
 
 /* A task broke its budget in it, perhaps half-way through something: another must take its place.

@@ -1,5 +1,5 @@
-/* core/script/store_call.h: how a call to the store begins, ends and gives its rows, for bind_store.c
- * and bind_lists.c only. */
+/* core/script/store_call.h: how a call to the store begins, ends and gives its rows, for
+ * bind_store.c and bind_lists.c only. */
 #pragma once
 
 #include "script/task.h"

@@ -135,6 +135,10 @@ void read_answer(lua_State *L, struct task *task);
 void open_library(lua_State *L);
 int message_handler(lua_State *L);
 
+/* bind_alarm.c: ends what waits for an alarm in a state that is retired. */
+void alarm_retire(lua_State *L);
+
+int bind_alarm(lua_State *L);
 int bind_attempts(lua_State *L);
 int bind_meters(lua_State *L);
 int bind_store(lua_State *L);

@@ -90,8 +90,8 @@ struct store_unit *store_unit_begin(struct store_conn *conn, bool alone);
 void store_query(struct store_unit *unit, const struct store_query *query);
 int64_t store_unit_changes(const struct store_unit *unit);
 
-/* Several scans, each of which gives its rows in the same order, as one list in that order. They are
- * stepped as far as the list is wanted and no further.
+/* Several scans, each of which gives its rows in the same order, as one list in that order. They
+ * are stepped as far as the list is wanted and no further.
  *
  * A scan is one part or several that follow one another, each a statement; the next begins when the
  * one before is at its end. Scans that differ in one value only share their parts, where it is the
@@ -117,7 +117,7 @@ struct store_scan {
 };
 
 struct store_key {
-	int column; /* from 0 */
+	int column;      /* from 0 */
 	bool descending; /* NULL is the lowest */
 };
 

@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 _Static_assert(sizeof(struct hash) >= sizeof(crypto_generichash_state), "the state must fit");
+_Static_assert(HASH_BYTES == crypto_auth_hmacsha256_BYTES, "as long as the others");
 _Static_assert(HASH_KEY_MAX == crypto_generichash_KEYBYTES_MAX, "the library decides");
 
 static crypto_generichash_state *state_of(struct hash *hash)
@@ -49,6 +50,22 @@ void hash_blake2b(unsigned char out[HASH_BYTES], const void *key, size_t key_len
 	hash_init(&hash, key, key_len);
 	hash_add(&hash, bytes, len);
 	hash_end(&hash, out);
+}
+
+void hash_sha256(unsigned char out[HASH_BYTES], const void *bytes, size_t len)
+{
+	crypto_hash_sha256(out, bytes, len);
+}
+
+void hash_hmac_sha256(unsigned char out[HASH_BYTES], const void *key, size_t key_len,
+	const void *bytes, size_t len)
+{
+	crypto_auth_hmacsha256_state state;
+
+	crypto_auth_hmacsha256_init(&state, key, key_len);
+	crypto_auth_hmacsha256_update(&state, bytes, len);
+	crypto_auth_hmacsha256_final(&state, out);
+	sodium_memzero(&state, sizeof state);
 }
 
 void hash_hex(char *hex, const void *bytes, size_t len)

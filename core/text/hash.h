@@ -1,4 +1,5 @@
-/* core/text/hash.h: BLAKE2b (RFC 7693) with 32 bytes out, and random bytes.
+/* core/text/hash.h: BLAKE2b (RFC 7693) with 32 bytes out, SHA-256 and HMAC-SHA-256 (RFC 2104) for
+ * what others ask for, and random bytes.
  *
  * hash_start comes once before the rest, from any thread; more often does no harm. A `struct hash`
  * belongs to whoever embeds it and holds no memory of its own. Any thread. */
@@ -29,6 +30,11 @@ void hash_end(struct hash *hash, unsigned char out[HASH_BYTES]);
 /* The hash of one run of bytes. */
 void hash_blake2b(unsigned char out[HASH_BYTES], const void *key, size_t key_len, const void *bytes,
 	size_t len);
+
+/* What signatures of other systems are made with; a key may have any length. */
+void hash_sha256(unsigned char out[HASH_BYTES], const void *bytes, size_t len);
+void hash_hmac_sha256(unsigned char out[HASH_BYTES], const void *key, size_t key_len,
+	const void *bytes, size_t len);
 
 /* Writes `len` bytes as 2 × `len` lower-case hex digits and a NUL. */
 void hash_hex(char *hex, const void *bytes, size_t len);

@@ -88,6 +88,11 @@ int json_out_double(struct buf *out, double value)
 
 	if (!isfinite(value))
 		return TM_EINVAL;
+	if (value == 0) {
+		/* -0 would read back as the integer 0, which is another text. */
+		buf_putc(out, '0');
+		return 0;
+	}
 	for (int precision = 15; precision <= 17; precision++) {
 		len = snprintf(digits, sizeof digits, "%.*g", precision, value);
 		if (strtod(digits, NULL) == value)

@@ -15,8 +15,8 @@ int json_out_string(struct buf *out, const char *text, size_t len);
 
 void json_out_integer(struct buf *out, int64_t value);
 
-/* Writes the shortest digits that read back as the same number; 3.0 is written as 3. Returns 0, or
- * TM_EINVAL when `value` is not finite. */
+/* Writes the shortest digits that read back as the same number; 3.0 is written as 3, -0.0 as 0.
+ * Returns 0, or TM_EINVAL when `value` is not finite. */
 int json_out_double(struct buf *out, double value);
 
 /* Writes an exact decimal as a string, and an amount of money as

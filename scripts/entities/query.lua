@@ -182,11 +182,11 @@ local function open_cursor(text, scope, count)
     refuse("cursor", "query.cursor")
   end
   for i = 1, count do
-    if after[tostring(i)] == json.null then
-      after[i] = nil
-    else
-      after[i] = after[tostring(i)]
+    local value = after[tostring(i)]
+    if type(value) == "table" or type(value) == "boolean" then
+      refuse("cursor", "query.cursor")
     end
+    after[i] = value ~= json.null and value or nil
   end
   return after
 end

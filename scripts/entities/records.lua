@@ -388,18 +388,19 @@ end
 -- What would differ: the names of columns, their values, and the fields' values before and after; nil when nothing would.
 local function difference(entity, before, columns, values)
   local change = { names = {}, values = {}, old = {}, new = {} }
-  local n = 0
-  for _, field in ipairs(entity.fields) do
-    local value = values[field.name]
-    local was = before[field.name]
+  local fields_of, n = entity.fields, 0
+  for i = 1, #fields_of do
+    local field = fields_of[i]
+    local name = field.name
+    local value, was = values[name], before[name]
     if value ~= nil and (field.kind.secret or not same(was, value ~= json.null and value or nil)) then
       for _, column in ipairs(field.columns) do
         n = n + 1
         change.names[n] = column.name
         change.values[n] = value ~= json.null and columns[column.at] or nil
       end
-      change.old[field.name] = was == nil and json.null or was
-      change.new[field.name] = value
+      change.old[name] = was == nil and json.null or was
+      change.new[name] = value
     end
   end
   change.n = n
@@ -441,11 +442,14 @@ end
 
 -- What was given, with values that have parts merged into what is there.
 local function merged(entity, before, input)
-  local whole = {}
-  for name, given in pairs(input) do
-    local field = entity.by_name[name]
-    local merge = field and field.kind.merge
-    whole[name] = merge and before[name] ~= nil and given ~= json.null and merge(before[name], given) or given
+  local whole = input
+  for _, field in ipairs(entity.mergeable) do
+    local name = field.name
+    local given = input[name]
+    if given ~= nil and given ~= json.null and before[name] ~= nil then
+      whole = whole == input and copy(input) or whole
+      whole[name] = field.kind.merge(before[name], given)
+    end
   end
   return whole
 end
@@ -505,6 +509,21 @@ local function state_labels(entity, names)
   return labels
 end
 
+-- What a move was given and does not set.
+local function refuse_names(move, input)
+  local faults = {}
+  for name in maps.sorted(input) do
+    if not move.may_set[name] then
+      faults[#faults + 1] = problem.fault(
+        tostring(name), "field.not_in_move", { move = move.name, known = table.concat(move.sets, ", ") })
+    end
+    if #faults == MAX_FAULTS then
+      break
+    end
+  end
+  problem.raise(422, faults)
+end
+
 --- Moves a record along its lifecycle: `POST …/ID/MOVE`.
 ---@param entity table
 ---@param sealed string
@@ -519,19 +538,12 @@ function records.move(entity, sealed, move_name, input)
       state = before[entity.state] and state_labels(entity, { before[entity.state] }) or i18n.text "detail.no_state",
     }) }), 0)
   end
-  local given, faults = {}, {}
-  for name, value in maps.sorted(input or {}) do
+  local given = {}
+  for name, value in pairs(input or {}) do
     if not move.may_set[name] then
-      faults[#faults + 1] = problem.fault(tostring(name), "field.not_in_move", { move = move_name, known = table.concat(move.sets, ", ") })
+      refuse_names(move, input)
     end
     given[name] = value
-    if #faults == MAX_FAULTS then
-      break
-    end
-  end
-  table.sort(faults, by_field)
-  if #faults > 0 then
-    problem.raise(422, faults)
   end
   given[entity.state] = move.to
   return apply(entity, inner, before, actor, given, { action = move_name, kind = "changed", may_set_state = true, free_fields = true }), inner

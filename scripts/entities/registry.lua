@@ -8,6 +8,7 @@
 --   columns                      all columns of its table, in order, without the common ones; by_column says whose they are
 --   required, defaulted          fields that must have a value, and those that start with one
 --   secrets                      names of fields that are never read out
+--   mergeable                    fields whose values have parts, which a change may give alone
 --   unique, index                lists of lists of field names
 
 local i18n = require "i18n"
@@ -350,7 +351,7 @@ function registry.finish()
     for _, fields in ipairs(entity.index) do
       check_fields(entity, "index", fields, fields.where)
     end
-    entity.columns, entity.required, entity.defaulted, entity.secrets = {}, {}, {}, {}
+    entity.columns, entity.required, entity.defaulted, entity.secrets, entity.mergeable = {}, {}, {}, {}, {}
     for _, field in ipairs(entity.fields) do
       for _, column in ipairs(field.columns) do
         entity.columns[#entity.columns + 1] = column
@@ -359,6 +360,7 @@ function registry.finish()
       entity.required[#entity.required + 1] = field.required and field or nil
       entity.defaulted[#entity.defaulted + 1] = (field.type == "state" or field.default ~= nil) and field or nil
       entity.secrets[#entity.secrets + 1] = field.kind.secret and field.name or nil
+      entity.mergeable[#entity.mergeable + 1] = field.kind.merge and field or nil
     end
   end
 end

@@ -119,7 +119,8 @@ local function create(entity)
   end }
 end
 
--- If-Match (RFC 9110 section 13.1.1): the change is for a version that the caller has seen, or for none.
+-- If-Match (RFC 9110 section 13.1.1): the change is for a version that the caller has seen, or for none. The core marks
+-- the ETag of an answer that it packs (core/net/http_coding.h): the version is the same.
 local function check_version(req, entity, sealed)
   local wanted = req.headers["if-match"]
   if not wanted or wanted == "*" then
@@ -127,7 +128,7 @@ local function check_version(req, entity, sealed)
   end
   local record = find(entity, sealed)
   for tag in wanted:gmatch('[^,%s]+') do
-    if tag == ('"%d"'):format(record.version) then
+    if tag:gsub('%-gzip"$', '"') == ('"%d"'):format(record.version) then
       return
     end
   end

@@ -201,7 +201,8 @@ function Db:as(user) end
 ---@field run fun(record: mill.Record, body: table): any
 
 ---@class mill.Page
----@field file string in the plugin's folder: html, css, js, svg, png, ico or webmanifest
+---@field file string in the plugin's folder: html, css, js, svg, png, ico or webmanifest. `FILE.gz` beside it is its packed form; else one is made when it is asked for, of up to 1 MiB
+---@field immutable? boolean `true`: the file's name changes with its content, so browsers keep it for a year and never ask again
 
 ---@class mill.Given
 ---@field entity string

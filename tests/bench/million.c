@@ -132,8 +132,10 @@ static void read_company(sqlite3 *db)
 {
 	each_row(db,
 		"SELECT r.id, r.code, b.id, p.id, 0, 0, CASE p.code WHEN 'million.100' THEN 100 "
-		"WHEN 'million.500' THEN 500 ELSE 0 END FROM position p JOIN unit b ON b.id = p.unit "
-		"JOIN unit r ON r.id = b.parent JOIN role o ON o.id = p.role WHERE o.code = 'agent' "
+		"WHEN 'million.500' THEN 500 ELSE 0 END FROM position p JOIN unit b ON b.id = "
+		"p.unit "
+		"JOIN unit r ON r.id = b.parent JOIN role o ON o.id = p.role WHERE o.code = "
+		"'agent' "
 		"AND b.kind = 'branch' ORDER BY p.id",
 		take_place);
 	each_row(db,
@@ -142,8 +144,7 @@ static void read_company(sqlite3 *db)
 		"JOIN unit r ON r.id = b.parent WHERE b.kind = 'partner' AND r.kind = 'region' "
 		"ORDER BY p.id",
 		take_place);
-	each_row(db,
-		"SELECT id, code, 0, 0, id, 2, 0 FROM unit WHERE kind = 'region' ORDER BY id",
+	each_row(db, "SELECT id, code, 0, 0, id, 2, 0 FROM unit WHERE kind = 'region' ORDER BY id",
 		take_place);
 	each_row(db, "SELECT id FROM product ORDER BY id", take_product);
 	each_row(db, "SELECT generation FROM change ORDER BY pos DESC LIMIT 1", take_generation);
@@ -166,7 +167,8 @@ static void drop_indexes(sqlite3 *db)
 {
 	char sql[256];
 
-	each_row(db, "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'lead'",
+	each_row(db,
+		"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'lead'",
 		take_index);
 	for (unsigned i = 0; i < index_count; i++) {
 		snprintf(sql, sizeof sql, "DROP INDEX \"%s\"", index_names[i]);
@@ -209,8 +211,7 @@ static int scaled(const struct place *place, unsigned count)
 }
 
 /* Adds the leads of one region and channel, whose first place is `first`. */
-static size_t share_out(
-	const struct place **slots, size_t used, unsigned first, unsigned count)
+static size_t share_out(const struct place **slots, size_t used, unsigned first, unsigned count)
 {
 	const struct place *alike[PLACES_MAX];
 	unsigned left = of_channel(&places[first], count), n = 0;
@@ -218,7 +219,8 @@ static size_t share_out(
 	for (unsigned i = first; i < place_count; i++) {
 		const struct place *place = &places[i];
 
-		if (place->region != places[first].region || place->channel != places[first].channel)
+		if (place->region != places[first].region ||
+			place->channel != places[first].channel)
 			continue;
 		if (place->share == 0)
 			alike[n++] = place;
@@ -264,8 +266,8 @@ static const char *const last_names[] = {"Almeida", "Berg", "Castro", "Dubois", 
 	"Gupta", "Haddad", "Ito", "Jansen", "Kowalski", "Lopez", "Moreau", "Nakamura", "Okafor",
 	"Petrov", "Quist", "Rossi", "Schmidt", "Tanaka", "Ueda", "Varga", "Weber", "Xu", "Yilmaz",
 	"Zhao"};
-static const char *const trades[] = {"Foods", "Logistics", "Textiles", "Robotics", "Pumps",
-	"Paper", "Optics", "Castings", "Clinics", "Farms", "Tools", "Energy"};
+static const char *const trades[] = {"Foods", "Logistics", "Textiles", "Robotics", "Pumps", "Paper",
+	"Optics", "Castings", "Clinics", "Farms", "Tools", "Energy"};
 static const char *const sources[] = {"web", "fair", "referral", "phone", "campaign", "partner"};
 
 #define ANY(list) ((list)[below(sizeof(list) / sizeof *(list))])
@@ -373,7 +375,8 @@ static struct store_value words(const char *text)
 static void insert(struct store_unit *unit, const struct lead *lead)
 {
 	static const char sql[] =
-		"INSERT INTO lead (id, version, created_at, changed_at, archived_at, name, company, "
+		"INSERT INTO lead (id, version, created_at, changed_at, archived_at, name, "
+		"company, "
 		"phone, email, source, region, product, score, stage, channel, unit, owner, pool, "
 		"accept_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 	const struct place *place = lead->place;

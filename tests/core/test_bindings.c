@@ -1,9 +1,12 @@
 /* The modules that scripts find under core.*: values, texts, ids, JSON, CSV. */
+#include "base/buf.h"
 #include "script/bind.h"
 #include "text/hash.h"
+#include "text/json_in.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -173,11 +176,108 @@ static void test_a_state_without_memory_leaks_nothing(void **state)
 	assert_in_range(failed, 1, 447);
 }
 
+/* What the reader's tree and the Lua state have together, and had at most. */
+static size_t held, most_held;
+
+static void *hold(void *block)
+{
+	held += malloc_usable_size(block);
+	most_held = held > most_held ? held : most_held;
+	return block;
+}
+
+static void *held_malloc(size_t size)
+{
+	return hold(malloc(size));
+}
+
+static void held_free(void *block)
+{
+	held -= malloc_usable_size(block);
+	free(block);
+}
+
+static void *held_alloc(void *data, void *old, size_t old_size, size_t size)
+{
+	(void)data;
+	(void)old_size;
+	held -= malloc_usable_size(old);
+	if (size > 0)
+		return hold(realloc(old, size));
+	free(old);
+	return NULL;
+}
+
+/* `part` as often as it fits into `size` bytes between brackets, with commas; at most `count` of
+ * them. */
+static struct buf many(const char *part, size_t size, size_t count)
+{
+	struct buf text = BUF_EMPTY;
+
+	buf_putc(&text, '[');
+	while (count-- > 0 && text.len + strlen(part) + 2 < size)
+		buf_printf(&text, "%s%s", text.len > 1 ? "," : "", part);
+	buf_putc(&text, ']');
+	return text;
+}
+
+/* How much memory reading the text takes at most, in MiB, rounded up; `refused` as which fault. */
+static size_t peak_of(struct buf text, const char *refused)
+{
+	json_malloc_t old_malloc;
+	json_free_t old_free;
+	size_t before;
+	lua_State *L;
+
+	json_get_alloc_funcs(&old_malloc, &old_free);
+	json_set_alloc_funcs(held_malloc, held_free);
+	held = 0;
+	L = lua_newstate(held_alloc, NULL);
+	assert_non_null(L);
+	luaL_requiref(L, "core.json", bind_json, 0);
+	lua_getfield(L, -1, "decode");
+	lua_pushlstring(L, text.data, text.len);
+	buf_free(&text);
+	before = most_held = held;
+	lua_call(L, 1, 2);
+	if (refused != NULL) {
+		assert_true(lua_isnil(L, -2));
+		lua_getfield(L, -1, "code");
+		assert_string_equal(lua_tostring(L, -1), refused);
+	} else {
+		assert_true(lua_istable(L, -2));
+	}
+	lua_close(L);
+	assert_int_equal(held, 0);
+	json_set_alloc_funcs(old_malloc, old_free);
+	return (most_held - before + 1024 * 1024 - 1) / (1024 * 1024);
+}
+
+/* A body of 4 MiB may be as nasty as the bounds let it: the tree of the reader and Lua's tables
+ * beside it stay within what a task may have. */
+static void test_reading_json_takes_bounded_memory(void **state)
+{
+	enum { BODY = 4 * 1024 * 1024, MOST = 64 };
+	size_t few = JSON_IN_NODES - 1;
+
+	(void)state;
+	assert_in_range(peak_of(many("[]", 2 * BODY, SIZE_MAX), "nodes"), 0, 1);
+	assert_in_range(peak_of(many("[]", BODY, SIZE_MAX), "nodes"), 0, 1);
+	assert_in_range(peak_of(many("{}", BODY, few), NULL), 1, MOST);
+	assert_in_range(peak_of(many("[]", BODY, few), NULL), 1, MOST);
+	assert_in_range(peak_of(many("[[]]", BODY, few / 2), NULL), 1, MOST);
+	assert_in_range(peak_of(many("{\"a\":1}", BODY, few / 2), NULL), 1, MOST);
+	assert_in_range(peak_of(many("{\"a\":{}}", BODY, few / 2), NULL), 1, MOST);
+	assert_in_range(
+		peak_of(many("\"0123456789012345678901234567890123456789\"", BODY, few), NULL), 1,
+		MOST);
+}
+
 int main(void)
 {
 	enum { MOST = 100 };
 	static lua_Integer numbers[MOST];
-	static struct CMUnitTest tests[MOST + 2];
+	static struct CMUnitTest tests[MOST + 3];
 	lua_State *names = new_state();
 	size_t count;
 
@@ -199,6 +299,8 @@ int main(void)
 		(struct CMUnitTest)cmocka_unit_test(test_without_a_tenant_nothing_is_sealed);
 	tests[count++] =
 		(struct CMUnitTest)cmocka_unit_test(test_a_state_without_memory_leaks_nothing);
+	tests[count++] =
+		(struct CMUnitTest)cmocka_unit_test(test_reading_json_takes_bounded_memory);
 	/* The macro wants an array; this is what is behind it. */
 	return _cmocka_run_group_tests("bindings", tests, count, NULL, NULL);
 }

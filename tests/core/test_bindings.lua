@@ -238,6 +238,41 @@ test("hashes are BLAKE2b", function()
   is(hash.equal("same", "longer"), false)
 end)
 
+-- RFC 4231, sections 4.2 to 4.8; the fifth is cut to 16 bytes there.
+test("HMAC-SHA-256 is that of RFC 4231", function()
+  local cases = {
+    { ("\x0b"):rep(20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+    { "Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+    { ("\xaa"):rep(20), ("\xdd"):rep(50), "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
+    { "\1\2\3\4\5\6\7\8\9\10\11\12\13\14\15\16\17\18\19\20\21\22\23\24\25", ("\xcd"):rep(50),
+      "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
+    { ("\x0c"):rep(20), "Test With Truncation", "a3b6167473100ee06e0c796c2955552b" },
+    { ("\xaa"):rep(131), "Test Using Larger Than Block-Size Key - Hash Key First",
+      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+    { ("\xaa"):rep(131), "This is a test using a larger than block-size key and a larger than block-size data. "
+      .. "The key needs to be hashed before being used by the HMAC algorithm.",
+      "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2" },
+  }
+  for _, case in ipairs(cases) do
+    is(hash.hex(hash.hmac_sha256(case[1], case[2])):sub(1, #case[3]), case[3])
+  end
+  is(hash.hex(hash.hmac_sha256("", "")), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
+  is(hash.hex(hash.sha256 "abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+end)
+
+test("base64 has padding, and one text for each value", function()
+  is(hash.base64 "", "")
+  is(hash.base64 "\xfb\xff\xfe\x00", "+//+AA==")
+  is(hash.base64 "foobar", "Zm9vYmFy")
+  for length = 0, 40 do
+    local bytes = hash.random(length)
+    is(hash.unbase64(hash.base64(bytes)), bytes)
+  end
+  for _, wrong in ipairs { "A", "AA", "AA=", "AB==", "A-8A", "AAAA=", "AA==AA==", "AA==\n", " AA==" } do
+    is(hash.unbase64(wrong), nil)
+  end
+end)
+
 test("base64url has one text for each value", function()
   is(hash.base64url "", "")
   is(hash.base64url "\xfb\xff\xfe\x00", "-__-AA")
@@ -323,6 +358,31 @@ test("instants and days", function()
   is(clock.parse(clock.format(clock.now())) <= clock.now(), true)
   is(clock.mono() <= clock.mono(), true)
   fails("9999", clock.format, math.maxinteger)
+end)
+
+test("a virtual clock stands still until it is moved", function()
+  local before = clock.mono()
+  clock.set(1000)
+  local stands = clock.mono()
+
+  is(clock.now(), 1000)
+  is(stands >= before, true)
+  is(clock.mono(), stands)
+  clock.advance(90 * 86400000)
+  is(clock.now(), 1000 + 90 * 86400000)
+  is(clock.mono(), stands + 90 * 86400000 * 1000000)
+  clock.set(500)
+  is(clock.now(), 500)
+  is(clock.mono(), stands + 90 * 86400000 * 1000000)
+  clock.reset()
+  is(clock.now() > clock.parse "2026-01-01T00:00:00Z", true)
+  is(clock.mono() >= stands + 90 * 86400000 * 1000000, true)
+  clock.advance(0)
+  is(clock.now(), clock.now())
+  fails("does not go back", clock.advance, -1)
+  fails("9999", clock.set, math.maxinteger)
+  clock.advance(math.maxinteger)
+  is(clock.format(clock.now()), "9999-12-31T23:59:59.999Z")
 end)
 
 test("a field of the log cannot forge a line", function()

@@ -329,6 +329,7 @@ static void test_doubles_take_the_shortest_way_that_comes_back(void **state)
 	(void)state;
 	check_double(0.1, "0.1");
 	check_double(3.0, "3");
+	check_double(-0.0, "0");
 	check_double(0.1 + 0.2, "0.30000000000000004");
 	check_double(1e300, "1e+300");
 	check_double(5e-324, NULL);

@@ -311,11 +311,10 @@ static void test_table_functions_pass_metamethods_by(void **unused)
 static void test_mill_takes_plain_tables(void **unused)
 {
 	(void)unused;
-	assert_plugin_says(
-		"local deep = { a = { { b = setmetatable({}, {}) } } }\n"
-		"local circle = {} circle[1] = circle\n"
-		"assert(plain({ a = { 1 } }, record, 5) == nil)\n"
-		"return plain(1, deep), '/', plain(circle)\n",
+	assert_plugin_says("local deep = { a = { { b = setmetatable({}, {}) } } }\n"
+			   "local circle = {} circle[1] = circle\n"
+			   "assert(plain({ a = { 1 } }, record, 5) == nil)\n"
+			   "return plain(1, deep), '/', plain(circle)\n",
 		"mill takes plain tables: this one has a metatable / "
 		"a table is nested too deep, or in a circle");
 }

@@ -14,55 +14,18 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 
-import { make_root } from '../support/root.mjs';
-import { root as repository, slow, start } from '../support/server.mjs';
+import { make_hostile_root } from '../support/hostile.mjs';
+import { slow, start } from '../support/server.mjs';
 
-const folder = join(repository, 'tests/faults/hostile');
 const within_ms = 4000 * slow;
 // A sanitizer's server takes a sample.
 const each = process.env.VARIANT ? 4 : 1;
 
-const manifest = `return {
-  name = "hostile", version = "1.0.0", api = 1, title = { en = "Hostile", zh = "恶意" },
-}
-`;
-const entities = `mill.entity "victim" {
-  label = { en = "Victim", zh = "对象" },
-  fields = { { "name", "text", label = { en = "Name", zh = "名称" } } },
-}
-`;
-
-const snippets = [];
-for (const file of (await readdir(folder)).sort()) {
-  const text = await readFile(join(folder, file), 'utf8');
-  snippets.push({ name: file.replace('.lua', ''), text, answer: text.match(/^-- answer: (.*)$/m)[1] });
-}
-
-const action = ({ name, text }) => `mill.action "victim.${name}" {
-  title = { en = "${name}", zh = "${name}" },
-  run = function(record, body) -- luacheck: ignore
-${text}  end,
-}
-`;
-
-function access() {
-  const allow = ['read', 'create', 'update', ...snippets.map(({ name }) => name)].map((name) => `"${name}"`).join(', ');
-  return `mill.access "victim" { { role = "administrator", allow = { ${allow} } } }\n`;
-}
-
-let place, server, admin, victim, at_start;
+const { root: place, snippets } = await make_hostile_root();
+let server, admin, victim, at_start;
 before(async () => {
-  place = await make_root({
-    plugins: {
-      hostile: {
-        'plugin.lua': manifest, 'entities.lua': entities, 'access.lua': access(),
-        'actions.lua': snippets.map(action).join('\n'),
-      },
-    },
-  });
   server = await start({ config: place.config, cwd: place.path });
   admin = await server.log_in('admin');
   at_start = await resident_mib();
@@ -70,7 +33,7 @@ before(async () => {
 });
 after(async () => {
   await server?.stop();
-  await place?.remove();
+  await place.remove();
 });
 
 const resident_mib = async () => Number(

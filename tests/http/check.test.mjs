@@ -242,6 +242,26 @@ test('a cell that no fact of its type can fit is told', async () => {
   assert.match(await check({ 'decisions/way.lua': decision(`{ "null, 5", 'not("east")', "x" }`) }), /^good/);
 });
 
+test('what a plugin would keep from one request to the next is refused with file and line', async () => {
+  const rule = (text) => `local seen, count = {}, 0
+mill.rule "probe.kept" {
+  title = { en = "x", zh = "x" }, on = "lead.created",
+  run = function(lead)
+    ${text}
+  end,
+}
+`;
+  const place = 'what must be remembered lies in records, or in mill.cache';
+
+  await tells([
+    ['a table', { 'rules.lua': rule('seen[lead.id] = true') }, `plugins/probe/rules.lua:5: seen is changed, and so kept from one request to the next: ${place}`],
+    ['a variable', { 'rules.lua': rule('count = count + 1') }, `plugins/probe/rules.lua:5: count is set, and so kept from one request to the next: ${place}`],
+    ['a global', { 'rules.lua': rule('total = 1') }, `plugins/probe/rules.lua:5: the global total is set, and would be kept from one request to the next: ${place}`],
+    ['a global at the top', { 'rules.lua': '\ntotal = 1\n' }, 'plugins/probe/rules.lua:2: globals are not kept', 'mill.cache'],
+  ]);
+  assert.match(await check({ 'rules.lua': rule('local mine = {} mine[lead.id] = seen[1] mine = count') }), /^good/);
+});
+
 test('a name that is misspelt is told with its line and with what may have been meant', async () => {
   const field = (given, told) => [told, { 'entities.lua': entity(`${given} ${label} },`) }, `plugins/probe/entities.lua:3: ${told}`];
   const file = (name, text, told, line) => [told, { [name]: text }, `plugins/probe/${name}:${line}: ${told}`];
@@ -251,7 +271,7 @@ test('a name that is misspelt is told with its line and with what may have been 
 
   await tells([
     in_manifest('permisions = {}', 'a manifest has no property permisions; did you mean permissions?'),
-    in_manifest('permissions = { "elevat" }', 'there is no permission elevat; there are: elevate; did you mean elevate?'),
+    in_manifest('permissions = { "elevat" }', 'there is no permission elevat; there are: elevate, files, mail, net, sql; did you mean elevate?'),
     in_manifest('settings = { days = { type = "interger", default = 1, label = { en = "x", zh = "x" } } }',
       'the setting days: there is no type interger; there are boolean, currency, duration, integer, text; did you mean integer?'),
     field('{ "size", "integr",', 'probe.size: there is no field type integr; did you mean integer?'),

@@ -9,7 +9,8 @@ local tokens = require "tests.lint.tokens"
 
 local rooms = {}
 
--- Which rooms of core/ a room may include, and which libraries. `core` stands for the files of core/ itself.
+-- Which rooms of core/ a room may include, and which libraries (perhaps one file of the room alone). `core` stands for
+-- the files of core/ itself.
 local may_include = {
   base = { base = true },
   text = { text = true, base = true },
@@ -22,7 +23,7 @@ local may_include = {
 
 local libraries = {
   { "^uv%.h$", "libuv", { store = true, net = true, sched = true, script = true, core = true } },
-  { "^http_parser%.h$", "http-parser", { net = true } },
+  { "^http_parser%.h$", "http-parser", { net = true }, "core/net/http_parse.c" },
   { "^curl/", "libcurl", { net = true } },
   { "^sqlite3%.h$", "SQLite", { store = true } },
   { "^libpq%-fe%.h$", "libpq", { store = true } },
@@ -35,6 +36,7 @@ local libraries = {
   { "^xlsxwriter%.h$", "libxlsxwriter", { text = true } },
   { "^unicode/", "ICU", { text = true } },
   { "^sodium%.h$", "libsodium", { text = true } },
+  { "^zlib%.h$", "zlib", { text = true } },
 }
 
 local libc = {}
@@ -133,11 +135,13 @@ local function check_include(faults, path, room, line, name, quoted, exists)
     return
   end
   for _, library in ipairs(libraries) do
-    local pattern, title, allowed = table.unpack(library)
+    local pattern, title, allowed, only = table.unpack(library)
     if name:find(pattern) then
       if not allowed[room] then
         fault(faults, path, line, "%s includes %s (<%s>); only %s may: use what that room offers", room, title, name,
           list_of(allowed))
+      elseif only and path ~= only then
+        fault(faults, path, line, "includes %s (<%s>), which %s alone knows: use what its header offers", title, name, only)
       end
       return
     end

@@ -44,7 +44,7 @@ test("a manifest that asks wrongly is told how", function()
   }
 
   for _, case in ipairs(wrong) do
-    expect(function() plugin(case[1]) end):fails(path .. ": ")
+    expect(function() plugin(case[1]) end):fails(path .. ":1: ")
     expect(function() plugin(case[1]) end):fails(case[2])
   end
 end)

@@ -251,7 +251,8 @@ static int give_rows(struct merging *merging)
 		struct store_row row = {merging->heap[0].statement->stmt};
 
 		if (id->type != STORE_INT)
-			return err_set(merging->err, TM_EINVAL, "a merge needs a last key that names the row");
+			return err_set(merging->err, TM_EINVAL,
+				"a merge needs a last key that names the row");
 		if ((rows == 0 || id->integer != last) && belongs(merging, &row) &&
 			!merge->on_row(merge->data, &row))
 			return 0;

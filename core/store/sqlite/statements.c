@@ -79,8 +79,8 @@ static struct statement *find(
 {
 	struct statement *s = statements->buckets[hash % STATEMENTS_BUCKETS];
 
-	while (s != NULL && (s->taken || s->hash != hash || s->len != len ||
-				    memcmp(s->sql, sql, len) != 0))
+	while (s != NULL &&
+		(s->taken || s->hash != hash || s->len != len || memcmp(s->sql, sql, len) != 0))
 		s = s->next;
 	return s;
 }
