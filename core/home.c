@@ -128,7 +128,8 @@ static void attach(struct home *home, struct state *state)
 				    .store = home->store,
 				    .conn = home->conn,
 				    .metrics = home->metrics,
-				    .meters = home->meters});
+				    .meters = home->meters,
+				    .lane = &home->lane});
 }
 
 /* A switch may have brought another meanwhile. */

@@ -4,8 +4,8 @@
 -- bulk work, in which every row has its own savepoint: a refused row is undone, reported and left behind, and the rows
 -- around it stay. A record that already has the values given is left alone, so the same file read twice changes nothing.
 --
--- A slice ends when its time is over, however many rows it has done by then: the rest comes with the next one, and people's
--- writes go between. What the last slice took says how many rows the next one is sent.
+-- A slice ends when its time is over, or sooner when people wait, however many rows it has done by then: the rest comes with
+-- the next one, and people's writes go between. What the last slice took says how many rows the next one is sent.
 
 local clock = require "core.clock"
 local context = require "context"
@@ -28,8 +28,8 @@ local text = require "core.text"
 
 local imports = { by_name = {} }
 
--- How long a slice takes no further row; how many rows are sent with the first one, and with any.
-local SLICE_NS, FIRST_ROWS, MOST_ROWS = 25000000, 10, 500
+-- After what time a slice takes no further row, and when people wait; how many rows are sent with the first one, and with any.
+local SLICE_NS, SHORT_NS, FIRST_ROWS, MOST_ROWS = 25000000, 5000000, 10, 500
 
 local mapping_keys = { title = true, columns = true, record = true, notes = true, migration = true, from = true }
 
@@ -160,6 +160,10 @@ local function faults_of(raised)
   return list
 end
 
+local function is_over(ns)
+  return ns >= SLICE_NS or ns >= SHORT_NS and task.people_wait()
+end
+
 --- One slice, in the home lane.
 ---@param payload string JSON `{ mapping, rows = [ { line, records = [ { entity, key, set } ] } ] }`
 ---@return string JSON `{ results, ns }`: a result for each row that there was time for, one at least, and how long it took
@@ -170,7 +174,7 @@ function imports.slice(payload)
   local ctx = context.start(context.system, { kind = "import", id = mapping.name, version = mapping.version })
   local results, known = json.array {}, {}
   for i, row in ipairs(slice.rows) do
-    if i > 1 and clock.mono() - began >= SLICE_NS then
+    if i > 1 and is_over(clock.mono() - began) then
       break
     end
     store.mark()

@@ -44,6 +44,13 @@ static void collect(struct lane *lane)
 	}
 }
 
+static void leave_count(struct lane *lane, const struct lane_work *work)
+{
+	atomic_fetch_sub_explicit(&lane->waiting, 1, memory_order_relaxed);
+	if (!work->bulk)
+		atomic_fetch_sub_explicit(&lane->people_waiting, 1, memory_order_relaxed);
+}
+
 static struct lane_work *next_work(struct lane *lane)
 {
 	struct lane_work *work = take(&lane->again.first, &lane->again.last);
@@ -54,7 +61,7 @@ static struct lane_work *next_work(struct lane *lane)
 	if (work == NULL && lane->group == 0)
 		work = take(&lane->bulk.first, &lane->bulk.last);
 	if (work != NULL)
-		atomic_fetch_sub_explicit(&lane->waiting, 1, memory_order_relaxed);
+		leave_count(lane, work);
 	return work;
 }
 
@@ -126,12 +133,19 @@ int lane_push(struct lane *lane, struct lane_work *work)
 	int rc = TM_EBUSY;
 
 	work->alone = false;
+	if (!work->bulk)
+		atomic_fetch_add_explicit(&lane->people_waiting, 1, memory_order_relaxed);
 	if (atomic_fetch_add_explicit(&lane->waiting, 1, memory_order_relaxed) <
 		lane->bounds.waiting)
 		rc = queue_push(&lane->inbox, &work->item);
 	if (rc != 0)
-		atomic_fetch_sub_explicit(&lane->waiting, 1, memory_order_relaxed);
+		leave_count(lane, work);
 	return rc;
+}
+
+bool lane_people_wait(const struct lane *lane)
+{
+	return atomic_load_explicit(&lane->people_waiting, memory_order_relaxed) > 0;
 }
 
 void lane_ran(struct lane *lane, struct lane_work *work)

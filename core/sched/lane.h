@@ -8,8 +8,9 @@
  *
  * People's work goes before bulk work, and never waits for more than one slice of it: a slice
  * begins a group, so what people have in one is committed before the next slice; and those who came
- * while it ran join its group, since one commit is over sooner than two. The bounds of a group
- * count from the first of people's work in it. Whoever is alone waits for neither bound. */
+ * while it ran, which it hears by lane_people_wait, join its group, since one commit is over sooner
+ * than two. The bounds of a group count from the first of people's work in it. Whoever is alone
+ * waits for neither bound. */
 #pragma once
 
 #include "sched/queue.h"
@@ -43,6 +44,9 @@ struct lane {
 	 * back what was too much, so the bound holds whichever thread comes when; it orders nothing
 	 * else, which is the inbox's business. */
 	atomic_uint waiting;
+	/* And those of them that are people's: what a slice of bulk asks while it runs. One that it
+	 * hears of too late waits for the next row. */
+	atomic_uint people_waiting;
 	struct lane_bounds bounds;
 	struct lane_owner owner;
 	struct {
@@ -61,6 +65,10 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_bounds *boun
 
 /* Hands `work` over. Any thread. TM_EBUSY: the lane is full, the work stays the caller's. */
 int lane_push(struct lane *lane, struct lane_work *work);
+
+/* Whether people's work waits: a slice of bulk that runs should soon come to its end. Any thread.
+ */
+bool lane_people_wait(const struct lane *lane);
 
 /* The running piece has run; the next may begin. */
 void lane_ran(struct lane *lane, struct lane_work *work);

@@ -25,6 +25,7 @@
 struct state;
 struct task;
 struct pace;
+struct lane;
 
 /* What a thread gives the states that serve on it. */
 struct state_host {
@@ -48,6 +49,7 @@ struct state_host {
 	/* Where reads must give way to others, which routes are known for it: those end at once.
 	 * NULL elsewhere. */
 	struct pace *pace;
+	const struct lane *lane; /* whose state this is; NULL elsewhere */
 };
 
 /* How long Lua may run (milliseconds; 0: for ever) and by how much one task may let its state grow

@@ -161,13 +161,16 @@ static void test_who_comes_during_a_slice_goes_before_the_next_and_shares_its_co
 	lane_push(&world.lane, &jobs[1].work);
 	while (world.waiting == NULL) /* `x` runs */
 		uv_run(&world.loop, UV_RUN_NOWAIT);
+	assert_false(lane_people_wait(&world.lane));
 	lane_push(&world.lane, &jobs[2].work);
 	lane_push(&world.lane, &jobs[3].work);
+	assert_true(lane_people_wait(&world.lane));
 
 	while (strchr(world.story, 'y') == NULL)
 		uv_run(&world.loop, UV_RUN_NOWAIT);
 
 	assert_string_equal(world.story, "xab|y|");
+	assert_false(lane_people_wait(&world.lane));
 	end(&world);
 }
 
