@@ -14,7 +14,9 @@ end
 
 stds.sandbox = {
   read_globals = {
-    "assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type",
+    "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "select",
+    "setmetatable", "tonumber", "tostring", "type",
+    coroutine = library "close create isyieldable resume running status wrap yield",
     string = library "byte char find format gmatch gsub len lower match pack packsize rep reverse sub unpack upper",
     table = library "concat insert move pack remove sort unpack",
     math = library [[abs ceil cos exp floor fmod huge log max maxinteger min mininteger modf pi random sin

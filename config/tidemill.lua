@@ -9,7 +9,8 @@ return {
   -- not there.
   data = "data",
 
-  -- The name of the one company that this installation serves.
+  -- The name of the company that this installation serves. For several, each by its host name, see
+  -- `tenants` in docs/administration.md.
   tenant = "demo",
 
   -- The plugins, as folders below plugins/; those that others need come first by themselves.

@@ -134,8 +134,9 @@ static void run_line(struct client *client)
 			strlen("a line {\"command\":…,\"arguments\":{…}} is needed"), true);
 	} else {
 		client->running = true;
-		server_command(client->admin->server, command, arguments, strlen(arguments),
-			on_text, command_over, client);
+		server_command(client->admin->server,
+			json_string_value(json_object_get(order, "tenant")), command, arguments,
+			strlen(arguments), on_text, command_over, client);
 	}
 	free(arguments);
 	json_decref(order);
@@ -285,7 +286,7 @@ static int take_line(const char *line, size_t len, void (*on_text_)(void *, cons
 	return rc;
 }
 
-int admin_call(const char *path, const char *command, const char *arguments,
+int admin_call(const char *path, const char *tenant, const char *command, const char *arguments,
 	void (*on_text_)(void *data, const char *text, size_t len), void *data, char **result,
 	struct err *err)
 {
@@ -294,7 +295,10 @@ int admin_call(const char *path, const char *command, const char *arguments,
 
 	if (fd < 0)
 		return TM_ENOENT;
-	buf_printf(&bytes, "{\"command\":\"%s\",\"arguments\":%s}\n", command, arguments);
+	buf_printf(&bytes, "{\"command\":\"%s\",\"arguments\":%s", command, arguments);
+	if (tenant != NULL) /* small letters, digits, _ and - */
+		buf_printf(&bytes, ",\"tenant\":\"%s\"", tenant);
+	buf_puts(&bytes, "}\n");
 	if (bytes.failed || send_all(fd, bytes.data, bytes.len) != 0)
 		rc = err_set(err, TM_EIO, "the server went away");
 	buf_clear(&bytes);

@@ -272,12 +272,12 @@ static int take_place(const char *part, const char *database, char *aside, struc
 	return sync_folder_of(database, err);
 }
 
-int backup_restore(const struct data_folder *folder, const char *path, char *line, struct err *err)
+int backup_restore(const char *database, const char *path, char *line, struct err *err)
 {
 	char part[PATH_MAX], aside[PATH_MAX];
 	int64_t changes = 0;
 	struct err why = {0};
-	int rc = access(path, R_OK) == 0 ? join(part, folder->database, ".restoring", err)
+	int rc = access(path, R_OK) == 0 ? join(part, database, ".restoring", err)
 					 : failed(path, err);
 
 	if (rc != 0)
@@ -290,7 +290,7 @@ int backup_restore(const struct data_folder *folder, const char *path, char *lin
 		unlink(part);
 		return err_set(err, rc, "%.200s cannot be restored: %.250s", path, why.text);
 	}
-	rc = take_place(part, folder->database, aside, err);
+	rc = take_place(part, database, aside, err);
 	if (rc != 0)
 		unlink(part);
 	else

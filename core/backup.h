@@ -9,7 +9,6 @@
  * everything as it was. */
 #pragma once
 
-#include "data_folder.h"
 #include "script/state.h"
 #include "store/store.h"
 
@@ -32,6 +31,6 @@ void backup_start(uv_loop_t *loop, const struct backup_order *order,
 /* The same here and now. `line` has room for PATH_MAX + 128 bytes. */
 int backup_make(const struct backup_order *order, char *line, struct err *err);
 
-/* Puts the backup at `path` into the place of the folder's database, which no other process may
- * have open. `line` as above. */
-int backup_restore(const struct data_folder *folder, const char *path, char *line, struct err *err);
+/* Puts the backup at `path` into the place of a tenant's database, which no other process may have
+ * open. `line` as above. */
+int backup_restore(const char *database, const char *path, char *line, struct err *err);

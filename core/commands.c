@@ -3,13 +3,14 @@
 #include "tidemill.h"
 
 #include "admin.h"
-#include "backup.h"
+#include "backup_commands.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "builder.h"
-#include "data_folder.h"
+#include "command_line.h"
 #include "generation_command.h"
 #include "server.h"
+#include "tenant_command.h"
 #include "text/hash.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -29,7 +30,7 @@ enum { DONE, FAILED, USAGE };
 /* What the command line said. */
 struct request {
 	const char *command;
-	const char *config, *data, *listen, *record, *rejects, *language;
+	const char *config, *data, *listen, *tenant, *record, *rejects, *language;
 	bool watch, safe, json, routes, help;
 	char **words; /* what is no option */
 	int word_count;
@@ -84,6 +85,8 @@ static int read_settings(struct request *request, struct err *err)
 {
 	int rc = settings_read(&request->settings, request->config, err);
 
+	if (rc == 0 && (request->tenant != NULL || request->settings.tenant != NULL))
+		rc = settings_choose(&request->settings, request->tenant, err);
 	if (rc == 0) {
 		set_text(&request->settings.data, request->data);
 		set_text(&request->settings.listen, request->listen);
@@ -124,25 +127,32 @@ static void serving(struct server *server, void *data, int rc, const struct err 
 	struct buf arguments = BUF_EMPTY;
 
 	(void)err;
-	if (rc != 0)
+	if (rc != 0 || request->settings.tenant == NULL)
 		return;
 	buf_putc(&arguments, '{');
 	put(&arguments, "language", request->language);
 	buf_putc(&arguments, '}');
-	server_command(server, "describe", arguments.data, arguments.len, ignore_text,
+	server_command(server, NULL, "describe", arguments.data, arguments.len, ignore_text,
 		describe_demo, server);
 	buf_free(&arguments);
+}
+
+/* Out of a list of client packs; their names go to `names`. */
+static void leave_out(char **packs, struct buf *names)
+{
+	for (char **one = packs; *one != NULL; one++) {
+		buf_printf(names, "%s%s", names->len > 0 ? ", " : "", *one);
+		free(*one);
+		*one = NULL;
+	}
 }
 
 static void leave_packs_out(struct settings *settings)
 {
 	struct buf names = BUF_EMPTY;
 
-	for (char **one = settings->clients; *one != NULL; one++) {
-		buf_printf(&names, "%s%s", one > settings->clients ? ", " : "", *one);
-		free(*one);
-		*one = NULL;
-	}
+	for (int i = 0; i < settings->tenant_count; i++)
+		leave_out(settings->tenants[i].clients, &names);
 	log_event(LOG_WARN, "start", "--safe: without client packs%s%s",
 		names.len > 0 ? "; left out: " : "", names.len > 0 ? buf_text(&names) : "");
 	buf_free(&names);
@@ -201,7 +211,7 @@ static void errand_started(struct server *server, void *data, int rc, const stru
 	if (rc != 0)
 		errand->err = *err;
 	else
-		server_command(server, errand->command, errand->arguments,
+		server_command(server, NULL, errand->command, errand->arguments,
 			strlen(errand->arguments), errand->on_text, errand_over, errand);
 }
 
@@ -229,43 +239,20 @@ static int run_there_or_here(struct request *request, struct errand *errand)
 	int rc;
 
 	snprintf(path, sizeof path, "%s/admin.sock", request->settings.data);
-	rc = admin_call(path, errand->command, errand->arguments, errand->on_text, NULL,
-		&errand->result, &err);
+	rc = admin_call(path, request->settings.tenant, errand->command, errand->arguments,
+		errand->on_text, NULL, &errand->result, &err);
 	if (rc == TM_ENOENT)
 		return run_here(request, errand, NULL);
 	return rc != 0 ? failed(&err) : DONE;
 }
 
-static void show_progress(void *data, const char *text, size_t len)
-{
-	(void)data;
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%.*s", (int)len, text);
-}
-
 /* import */
-
-/* The path as the server sees it, which may run elsewhere. */
-static int absolute(const char *given, char *path, struct err *err)
-{
-	char folder[PATH_MAX];
-
-	if (given[0] == '/')
-		folder[0] = '\0';
-	else if (getcwd(folder, sizeof folder - 1) == NULL)
-		return err_set(err, TM_EIO, "the working folder cannot be read");
-	else
-		strcat(folder, "/");
-	if ((size_t)snprintf(path, PATH_MAX, "%s%s", folder, given) >= PATH_MAX)
-		return err_set(err, TM_EINVAL, "the path %s is too long", given);
-	return 0;
-}
 
 /* Where refused rows go. */
 static int absolute_rejects(const char *given, const char *file, char *path, struct err *err)
 {
 	if (given != NULL)
-		return absolute(given, path, err);
+		return absolute_path(given, path, err);
 	if (snprintf(path, PATH_MAX, "%s.rejects.csv", file) >= PATH_MAX)
 		return err_set(err, TM_EINVAL, "the path of %s is too long", file);
 	return 0;
@@ -472,82 +459,35 @@ static int test(struct request *request)
 	return not_passed > 0 ? FAILED : DONE;
 }
 
-/* backup, restore */
-
-/* In this process, with the folder's lock: no server runs, and none starts meanwhile. */
-static int back_up_here(const struct settings *settings, const char *file, struct err *err)
-{
-	char path[PATH_MAX], line[PATH_MAX + 128];
-	struct data_folder folder = {.lock = -1};
-	struct store *store = NULL;
-	int rc;
-
-	snprintf(path, sizeof path, "%s/tenants/%s/tenant.db", settings->data, settings->tenant);
-	if (access(path, F_OK) != 0)
-		return err_set(err, TM_ENOENT, "there is no database %.400s", path);
-	rc = data_folder_open(&folder, settings->data, settings->tenant, err);
-	if (rc == 0)
-		rc = store_open(&store, folder.database, err);
-	if (rc == 0)
-		rc = backup_make(&(struct backup_order){.store = store, .path = file}, line, err);
-	if (rc == 0)
-		printf("%s\n", line);
-	store_close(store);
-	data_folder_close(&folder);
-	return rc;
-}
-
 static int backup(struct request *request)
 {
-	struct buf arguments = BUF_EMPTY;
-	char file[PATH_MAX], path[PATH_MAX];
-	char *line = NULL;
 	struct err err;
-	int rc = read_settings(request, &err);
 
-	if (rc == 0)
-		rc = absolute(request->words[0], file, &err);
-	if (rc != 0)
-		return failed(&err);
-	buf_putc(&arguments, '{');
-	put(&arguments, "file", file);
-	buf_puts(&arguments, "}");
-	snprintf(path, sizeof path, "%s/admin.sock", request->settings.data);
-	rc = admin_call(path, "backup", buf_text(&arguments), show_progress, NULL, &line, &err);
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r");
-	if (rc == TM_ENOENT)
-		rc = back_up_here(&request->settings, file, &err);
-	else if (rc == 0)
-		printf("%s\n", line);
-	free(line);
-	buf_free(&arguments);
-	return rc == 0 ? DONE : failed(&err);
+	return read_settings(request, &err) != 0
+		       ? failed(&err)
+		       : backup_command(&request->settings, request->words[0]);
 }
 
 static int restore(struct request *request)
 {
-	char file[PATH_MAX], line[PATH_MAX + 128];
-	struct data_folder folder = {.lock = -1};
 	struct err err;
-	int rc = read_settings(request, &err);
 
-	if (rc == 0)
-		rc = absolute(request->words[0], file, &err);
-	if (rc == 0 && access(file, R_OK) != 0)
-		rc = err_set(&err, TM_ENOENT, "there is no file %.400s", file);
-	if (rc == 0) {
-		rc = data_folder_open(
-			&folder, request->settings.data, request->settings.tenant, &err);
-		if (rc == TM_EBUSY)
-			err_set(&err, rc, "a server serves this data folder: stop it first");
+	return read_settings(request, &err) != 0
+		       ? failed(&err)
+		       : restore_command(&request->settings, request->words[0]);
+}
+
+static int tenant(struct request *request)
+{
+	struct err err;
+
+	if (read_settings(request, &err) != 0)
+		return failed(&err);
+	if (request->word_count > 0 && strcmp(request->words[0], "list") != 0) {
+		fprintf(stderr, "tidemill: it is tenant list; tenants stand in the settings\n");
+		return USAGE;
 	}
-	if (rc == 0)
-		rc = backup_restore(&folder, file, line, &err);
-	if (rc == 0)
-		printf("%s\n", line);
-	data_folder_close(&folder);
-	return rc == 0 ? DONE : failed(&err);
+	return tenant_command_list(&request->settings, request->json);
 }
 
 static int generation(struct request *request)
@@ -579,35 +519,41 @@ static const struct command commands[] = {
 		"--record writes down each statement with its values, for "
 		"measuring.\n" LANGUAGE_HELP},
 	{"import",
-		"MAPPING FILE.csv [--config FILE] [--data DIR] [--rejects FILE] [--json] "
+		"MAPPING FILE.csv [--config FILE] [--data DIR] [--tenant NAME] [--rejects FILE] "
+		"[--json] "
 		"[--language en|zh]",
-		"import a CSV file through a mapping of the client pack", "cdRjL", 2, 2, import,
+		"import a CSV file through a mapping of the client pack", "cdtRjL", 2, 2, import,
 		"The status is 0 when every row was taken, and 1 when rows were refused or the\n"
 		"import failed. Refused rows stand in FILE.csv.rejects.csv, or where --rejects\n"
 		"says.\n" LANGUAGE_HELP},
-	{"check", "[--config FILE] [--routes [--json]]",
-		"load plugins and client packs and say what is wrong", "coj", 0, 0, check, NULL},
-	{"test", "[PART-OF-PATH] [--config FILE]",
-		"run the tests of plugins and framework in a throw-away tenant", "c", 0, 1, test,
+	{"check", "[--config FILE] [--tenant NAME] [--routes [--json]]",
+		"load plugins and client packs and say what is wrong", "ctoj", 0, 0, check, NULL},
+	{"test", "[PART-OF-PATH] [--config FILE] [--tenant NAME]",
+		"run the tests of plugins and framework in a throw-away tenant", "ct", 0, 1, test,
 		NULL},
-	{"token", "LOGIN NAME [--config FILE] [--data DIR]",
-		"make an access token for programs; it is shown once", "cd", 2, 2, token, NULL},
-	{"generation", "[list | build | activate HASH] [--config FILE] [--data DIR] [--json]",
-		"list what has served, build from the files, return to an earlier one", "cdj", 0, 2,
-		generation,
+	{"token", "LOGIN NAME [--config FILE] [--data DIR] [--tenant NAME]",
+		"make an access token for programs; it is shown once", "cdt", 2, 2, token, NULL},
+	{"generation",
+		"[list | build | activate HASH] [--config FILE] [--data DIR] [--tenant NAME] "
+		"[--json]",
+		"list what has served, build from the files, return to an earlier one", "cdtj", 0,
+		2, generation,
 		"build and activate are done by the server that serves the data folder, and come\n"
 		"back when every thread of it has switched; the status is 1 when it was refused.\n"
 		"Of HASH the first six letters will do. * marks the one that serves. A start\n"
 		"builds from the files, whatever served before.\n"},
-	{"backup", "FILE [--config FILE] [--data DIR]",
-		"copy the whole database into a new file, also while a server runs", "cd", 1, 1,
+	{"backup", "FILE [--config FILE] [--data DIR] [--tenant NAME]",
+		"copy the whole database into a new file, also while a server runs", "cdt", 1, 1,
 		backup,
 		"The copy is of one moment, and is checked before it gets its name. It holds the\n"
 		"keys too: keep it as safe as the data folder. FILE must not be there yet.\n"},
-	{"restore", "FILE [--config FILE] [--data DIR]",
-		"put a backup into the database's place; no server may run", "cd", 1, 1, restore,
+	{"restore", "FILE [--config FILE] [--data DIR] [--tenant NAME]",
+		"put a backup into the database's place; no server may run", "cdt", 1, 1, restore,
 		"The file is checked first. The database that was there stays beside it as\n"
 		"tenant.db.before-restore-TIME.\n"},
+	{"tenant", "[list] [--config FILE] [--data DIR] [--json]",
+		"list the companies that the settings name, with their hosts", "cdj", 0, 1, tenant,
+		"* marks the one that is meant where nothing says which.\n"},
 	{"version", "", "print the version", "", 0, 0, version, NULL},
 };
 
@@ -642,6 +588,7 @@ static int read_options(
 		{"config", required_argument, NULL, 'c'},
 		{"data", required_argument, NULL, 'd'},
 		{"listen", required_argument, NULL, 'l'},
+		{"tenant", required_argument, NULL, 't'},
 		{"language", required_argument, NULL, 'L'},
 		{"record", required_argument, NULL, 'r'},
 		{"rejects", required_argument, NULL, 'R'},
@@ -666,6 +613,9 @@ static int read_options(
 			break;
 		case 'l':
 			request->listen = optarg;
+			break;
+		case 't':
+			request->tenant = optarg;
 			break;
 		case 'L':
 			request->language = optarg;

@@ -76,8 +76,7 @@ static int check_socket(const struct data_folder *folder, struct err *err)
 				 folder->socket, most);
 }
 
-int data_folder_open(
-	struct data_folder *folder, const char *path, const char *tenant, struct err *err)
+int data_folder_open(struct data_folder *folder, const char *path, struct err *err)
 {
 	char below[DATA_PATH_MAX], *whole;
 	int rc = make(path, err);
@@ -88,26 +87,26 @@ int data_folder_open(
 	whole = realpath(path, NULL);
 	if (whole == NULL)
 		return failed(path, err);
-	rc = snprintf(folder->path, sizeof folder->path, "%s", whole) >= DATA_PATH_MAX - TAIL ||
-			     strlen(tenant) > 128 || strchr(tenant, '/') != NULL
-		     ? err_set(err, TM_EINVAL,
-			       "the path of the data folder or the tenant's name is too long")
-		     : 0;
+	if (snprintf(folder->path, sizeof folder->path, "%s", whole) >= DATA_PATH_MAX - TAIL)
+		rc = err_set(err, TM_EINVAL, "the path of the data folder is too long");
 	free(whole);
 	join(folder->socket, folder, "/admin.sock", "", "");
-	join(folder->generations, folder, "/generations", "", "");
 	if (rc == 0)
 		rc = check_socket(folder, err);
 	if (rc == 0)
 		rc = lock(folder, err);
 	join(below, folder, "/tenants", "", "");
-	if (rc == 0)
-		rc = make(below, err);
-	join(below, folder, "/tenants/", tenant, "");
-	if (rc == 0)
-		rc = make(below, err);
-	join(folder->database, folder, "/tenants/", tenant, "/tenant.db");
-	return rc;
+	return rc == 0 ? make(below, err) : rc;
+}
+
+int tenant_folder_open(struct tenant_folder *folder, const struct data_folder *data,
+	const char *tenant, struct err *err)
+{
+	/* Settings have checked the name. */
+	join(folder->rejects, data, "/tenants/", tenant, "");
+	join(folder->database, data, "/tenants/", tenant, "/tenant.db");
+	join(folder->generations, data, "/tenants/", tenant, "/generations");
+	return make(folder->rejects, err);
 }
 
 void data_folder_close(struct data_folder *folder)

@@ -93,7 +93,7 @@ static int print_answer(const char *text, bool json)
 	return status;
 }
 
-static int print_list_on_disk(const char *data, bool json)
+static int print_list_on_disk(const struct settings *settings, bool json)
 {
 	struct generations_list list;
 	struct buf text = BUF_EMPTY;
@@ -102,7 +102,8 @@ static int print_list_on_disk(const char *data, bool json)
 	json_t *shown;
 	int rc = generations_list_init(&list);
 
-	snprintf(folder, sizeof folder, "%s/generations", data);
+	snprintf(folder, sizeof folder, "%s/tenants/%s/generations", settings->data,
+		settings->tenant);
 	if (rc != 0)
 		return failed("no memory");
 	rc = sources_list(folder, &text, &err);
@@ -154,10 +155,13 @@ int generation_command(const struct settings *settings, char **words, int count,
 	}
 	write_order(&order, what, activates ? words[1] : NULL);
 	snprintf(path, sizeof path, "%s/admin.sock", settings->data);
-	rc = admin_call(path, "generation", buf_text(&order), ignore_text, NULL, &answer, &err);
+	rc = admin_call(path, settings->tenant, "generation", buf_text(&order), ignore_text, NULL,
+		&answer, &err);
 	buf_free(&order);
 	if (rc == TM_ENOENT && is_list)
-		return print_list_on_disk(settings->data, json);
+		return settings->tenant != NULL
+			       ? print_list_on_disk(settings, json)
+			       : failed("which tenant is meant? Say --tenant NAME");
 	if (rc == TM_ENOENT)
 		return failed("no server serves this data folder: a start builds from the files");
 	status = rc == 0 ? print_answer(answer, json) : failed(err.text);

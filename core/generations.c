@@ -232,7 +232,8 @@ static void home_serves(void *owner, struct states *states)
 	snprintf(generations->hash, sizeof generations->hash, "%s", generations->running->hash);
 	tell(generations->running, "serves", NULL);
 	metrics_count(generations->owner.metrics, METRICS_GENERATIONS);
-	metrics_generation(generations->owner.metrics, generations->hash);
+	metrics_generation(
+		generations->owner.metrics, generations->owner.tenant, generations->hash);
 	generations->owner.serves(generations->owner.owner, states);
 }
 

@@ -17,6 +17,7 @@
 struct generations;
 
 struct generations_owner {
+	const char *tenant;
 	const struct settings *settings;
 	const char *tests; /* see builder_read */
 	int workers;

@@ -200,7 +200,7 @@ static json_t *shown(const struct generations_list *list, const json_t *entry, b
 	char when[DATE_INSTANT_LEN];
 
 	if (date_format_instant(when, json_integer_value(json_object_get(entry, "at"))))
-		json_object_set_new(copy, "at", json_string(when));
+		json_object_set_new(copy, "at", json_stringn(when, sizeof when));
 	json_object_del(copy, "sources");
 	json_object_set_new(copy, "kept", json_boolean(kept));
 	json_object_set_new(copy, "current", json_boolean(current));

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replacement.h"
+#include "script/fuse.h"
 #include "script/watchdog.h"
 #include "steps.h"
 
@@ -22,6 +23,7 @@ struct home {
 	struct store_conn *conn;
 	struct metrics *metrics;
 	struct meters *meters;
+	const char *tenant;
 	struct state *state;      /* NULL before the first, and while another is made */
 	struct lane_work *parked; /* what waits for a state */
 	struct queue stop;
@@ -129,6 +131,7 @@ static void attach(struct home *home, struct state *state)
 				    .conn = home->conn,
 				    .metrics = home->metrics,
 				    .meters = home->meters,
+				    .tenant = home->tenant,
 				    .lane = &home->lane});
 }
 
@@ -237,6 +240,14 @@ static void run(void *owner, struct lane_work *work)
 	}
 }
 
+/* Actions of a plugin that has just broken its budget may well do it again. */
+static bool gives_way(void *owner, const struct lane_work *work)
+{
+	const struct home *home = owner;
+
+	return fuse_is_blamed(home->tenant, ((const struct write *)work)->plugin);
+}
+
 static void flush(void *owner)
 {
 	struct home *home = owner;
@@ -274,8 +285,7 @@ static void serve(void *data)
 	uv_loop_close(&home->loop);
 }
 
-int home_start(struct home **made, struct store *store, struct metrics *metrics,
-	struct meters *meters, const char *record, struct err *err)
+int home_start(struct home **made, const struct home_options *options, struct err *err)
 {
 	struct home *home = calloc(1, sizeof *home);
 	int rc;
@@ -284,18 +294,20 @@ int home_start(struct home **made, struct store *store, struct metrics *metrics,
 		free(home);
 		return err_set(err, TM_ENOMEM, "no memory");
 	}
-	home->store = store;
-	home->metrics = metrics;
-	home->meters = meters;
-	rc = store_conn_open(&home->conn, store, STORE_WRITE, err);
+	home->store = options->store;
+	home->metrics = options->metrics;
+	home->meters = options->meters;
+	home->tenant = options->tenant;
+	rc = store_conn_open(&home->conn, home->store, STORE_WRITE, err);
 	if (rc == 0)
 		store_stop_when(home->conn, watch_has_ended);
-	if (rc == 0 && record != NULL)
-		rc = store_record(home->conn, record, err);
+	if (rc == 0 && options->record != NULL)
+		rc = store_record(home->conn, options->record, err);
 	if (rc != 0)
 		goto out;
 	rc = lane_init(&home->lane, &home->loop, &bounds,
-		&(struct lane_owner){.run = run, .flush = flush, .owner = home});
+		&(struct lane_owner){
+			.run = run, .flush = flush, .gives_way = gives_way, .owner = home});
 	if (rc == 0)
 		rc = queue_init(&home->stop, &home->loop, 1, on_stop, home);
 	if (rc == 0)
@@ -309,6 +321,7 @@ out:
 	/* The program ends after this, and the loop's handles with it. */
 	if (home->conn != NULL)
 		store_conn_close(home->conn);
+	uv_loop_close(&home->loop);
 	free(home);
 	return rc;
 }

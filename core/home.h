@@ -24,6 +24,7 @@ struct write {
 	struct lane_work work; /* must be first */
 	enum write_kind kind;
 	const struct http_request *request;
+	char plugin[64];     /* a request's: whose action it is; empty: nobody's */
 	struct buf text;     /* what was prepared, or the payload */
 	struct state *state; /* switch only: the new state, the home's from the push on */
 	struct queue *reply;
@@ -43,10 +44,16 @@ struct write {
 struct write *home_write_new(enum write_kind kind);
 void home_write_free(struct write *write);
 
-/* Starts the thread; it has no state until the first WRITE_SWITCH. `record` (or NULL) names the
- * file for `make bench`. */
-int home_start(struct home **home, struct store *store, struct metrics *metrics,
-	struct meters *meters, const char *record, struct err *err);
+struct home_options {
+	const char *tenant;
+	struct store *store;
+	struct metrics *metrics;
+	struct meters *meters;
+	const char *record; /* the file for `make bench`, or NULL */
+};
+
+/* Starts the thread; it has no state until the first WRITE_SWITCH. */
+int home_start(struct home **home, const struct home_options *options, struct err *err);
 
 /* Hands `write` over; TM_EBUSY when the lane is full. Any thread. */
 int home_push(struct home *home, struct write *write);

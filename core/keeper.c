@@ -1,6 +1,7 @@
 #include "keeper.h"
 
 #include "base/log.h"
+#include "text/pinyin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct keeper {
 	uv_async_t grown, stop;
 	struct keeper_options options;
 	struct store_wal *wal;
+	int64_t told; /* to the metrics */
 	bool over, failing;
 	uint64_t commits; /* at the last tick */
 	unsigned idle;
@@ -40,7 +42,8 @@ static void tell_size(struct keeper *keeper)
 	bool over = size > keeper->options.limit;
 	struct log_line line;
 
-	metrics_gauge_set(keeper->options.metrics, METRICS_WAL_BYTES, size);
+	metrics_gauge_add(keeper->options.metrics, METRICS_WAL_BYTES, size - keeper->told);
+	keeper->told = size;
 	if (over && keeper->options.over != NULL)
 		keeper->options.over(keeper->options.data);
 	if (over == keeper->over)
@@ -114,9 +117,13 @@ static void keep(void *data)
 
 	/* What an earlier process has left is known from now on. */
 	checkpoint(keeper, STORE_MOVE, &left);
+	/* Otherwise the first request that asks would wait 0.2 s; whoever finds no memory tries
+	 * again. */
+	pinyin_start();
 	uv_run(&keeper->loop, UV_RUN_DEFAULT);
 	/* Nobody writes any more: the database is one whole file when the server is down. */
 	checkpoint(keeper, STORE_TRUNCATE, &left);
+	metrics_gauge_add(keeper->options.metrics, METRICS_WAL_BYTES, -keeper->told);
 	store_wal_close(keeper->wal);
 	uv_loop_close(&keeper->loop);
 }

@@ -3,7 +3,8 @@
  * It moves what is committed from the log into the database whenever the log has grown by some
  * megabytes, and empties the log when nothing has been written for some seconds. A log that grows
  * past a limit, which only readers can cause that hold their snapshot for too long, is told in the
- * server's log and to whoever can end such readers. */
+ * server's log and to whoever can end such readers. At its start it also gets ready what would hold
+ * up the first request that needs it (pinyin). */
 #pragma once
 
 #include "base/metrics.h"

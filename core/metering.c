@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 
-/* How often it looks; how many entries one write takes. */
-enum { PERIOD_MS = 1000, ROWS_MOST = 500 };
+/* How often it looks; how many entries one write takes, and how many there are in memory. */
+enum { PERIOD_MS = 1000, ROWS_MOST = 500, ENTRIES = 1024 };
 
 struct metering {
-	struct metering_options options;
+	struct meters *meters;
+	struct home *home; /* NULL before the start, and after the stop */
+	struct queue *reply;
 	uv_timer_t timer;
 	unsigned under_way; /* writes */
 	bool closed;        /* the timer is */
@@ -22,8 +24,10 @@ struct order {
 
 static void free_if_over(struct metering *metering)
 {
-	if (metering->closed && metering->under_way == 0)
-		free(metering);
+	if (!metering->closed || metering->under_way > 0)
+		return;
+	meters_free(metering->meters);
+	free(metering);
 }
 
 static void tell_outcome(struct metering *metering, int rc, const char *text)
@@ -38,7 +42,7 @@ static void tell_outcome(struct metering *metering, int rc, const char *text)
 
 static void over(struct metering *metering, unsigned batch, int rc, const char *text)
 {
-	meters_written(metering->options.meters, batch, rc == 0);
+	meters_written(metering->meters, batch, rc == 0);
 	tell_outcome(metering, rc, text);
 }
 
@@ -63,14 +67,14 @@ static bool write_changes(struct metering *metering)
 
 	if (write != NULL && order != NULL) {
 		write->work.bulk = false;
-		write->reply = metering->options.reply;
+		write->reply = metering->reply;
 		write->done = written;
 		write->data = order;
 		buf_append(&write->text, "meter.write", sizeof "meter.write");
 		*order = (struct order){.metering = metering,
-			.batch = meters_changes(metering->options.meters, ROWS_MOST, &write->text)};
+			.batch = meters_changes(metering->meters, ROWS_MOST, &write->text)};
 		if (order->batch != 0 && !write->text.failed)
-			rc = home_push(metering->options.home, write);
+			rc = home_push(metering->home, write);
 		if (rc == 0) {
 			metering->under_way++;
 			return true;
@@ -99,24 +103,39 @@ static void on_closed(uv_handle_t *handle)
 	free_if_over(metering);
 }
 
-struct metering *metering_start(const struct metering_options *options)
+struct metering *metering_new(uv_loop_t *loop, struct queue *reply)
 {
 	struct metering *metering = calloc(1, sizeof *metering);
 
-	if (metering == NULL)
+	if (metering != NULL)
+		metering->meters = meters_new(ENTRIES);
+	if (metering == NULL || metering->meters == NULL) {
+		free(metering);
 		return NULL;
-	metering->options = *options;
+	}
+	metering->reply = reply;
 	metering->timer.data = metering;
-	uv_timer_init(options->loop, &metering->timer);
-	uv_timer_start(&metering->timer, on_period, PERIOD_MS, PERIOD_MS);
+	uv_timer_init(loop, &metering->timer);
 	return metering;
+}
+
+struct meters *metering_meters(const struct metering *metering)
+{
+	return metering->meters;
+}
+
+void metering_start(struct metering *metering, struct home *home)
+{
+	metering->home = home;
+	uv_timer_start(&metering->timer, on_period, PERIOD_MS, PERIOD_MS);
 }
 
 void metering_stop(struct metering *metering)
 {
 	if (metering == NULL)
 		return;
-	while (write_changes(metering))
+	while (metering->home != NULL && write_changes(metering))
 		;
+	metering->home = NULL;
 	uv_close((uv_handle_t *)&metering->timer, on_closed);
 }

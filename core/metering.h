@@ -1,8 +1,8 @@
-/* core/metering.h: writes what the meters of a tenant have counted through its home, each second in
- * which something has changed, and once more at the end.
+/* core/metering.h: the meters of a tenant, and the control thread's hand that has them written:
+ * through the home, each second in which something has changed, and once more at the end.
  *
- * It lives on the control thread. Its writes come among those of people: they are a few rows, which
- * share a commit with what is written anyway. */
+ * What it writes comes among people's work: it is a few rows, which share a commit with what is
+ * written anyway. */
 #pragma once
 
 #include "base/meters.h"
@@ -10,16 +10,15 @@
 
 struct metering;
 
-struct metering_options {
-	uv_loop_t *loop;
-	struct meters *meters; /* outlives it */
-	struct home *home;
-	struct queue *reply; /* of `loop`, for outcomes of the home */
-};
+/* `reply` is a queue of `loop`, for outcomes of the home. NULL without memory. */
+struct metering *metering_new(uv_loop_t *loop, struct queue *reply);
 
-/* NULL without memory. */
-struct metering *metering_start(const struct metering_options *options);
+/* For whoever counts, on any thread, until metering_stop. */
+struct meters *metering_meters(const struct metering *metering);
 
-/* Nobody counts any more: hands what is left to the home, which is still there. Frees it when the
- * last outcome has come and `loop` has closed its timer. */
+/* From now on `home` writes. */
+void metering_start(struct metering *metering, struct home *home);
+
+/* Nobody counts any more: hands what is left to the home, which is still there. It is freed when
+ * the last outcome has come and the loop has closed its timer. */
 void metering_stop(struct metering *metering);

@@ -20,6 +20,7 @@ static const struct words titles[] = {
 	{414, "too-long", "The address is too long", "网址过长"},
 	{417, "expectation", "This expectation cannot be met", "无法满足请求的期望"},
 	{429, "too-many", "Too many requests; try again later", "请求过多，请稍后重试"},
+	{421, "misdirected", "Nobody is served under this address", "此地址没有对应的公司"},
 	{431, "head-too-large", "The head of the request is too large", "请求头过大"},
 	{500, "failed", "Something went wrong in the server", "服务器内部出错"},
 	{501, "not-implemented", "The server does not know this method or coding",
@@ -128,12 +129,14 @@ static void answer(struct http_exchange *exchange, int status, const struct buf 
 {
 	struct http_answer_header headers[] = {
 		{"content-type", {"application/problem+json", strlen("application/problem+json")}},
+		{"cache-control", {"no-store", strlen("no-store")}},
+		{"x-content-type-options", {"nosniff", strlen("nosniff")}},
 		more,
 	};
 
 	http_answer(exchange, &(struct http_answer){.status = status,
 				      .headers = headers,
-				      .header_count = more.name != NULL ? 2 : 1,
+				      .header_count = more.name != NULL ? 4 : 3,
 				      .body = {body->data, body->len}});
 }
 

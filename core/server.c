@@ -1,19 +1,14 @@
 #include "server.h"
 
 #include "admin.h"
-#include "backup.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "data_folder.h"
 #include "descriptors.h"
-#include "generations.h"
-#include "keeper.h"
-#include "metering.h"
 #include "net/http_clients.h"
 #include "script/watchdog.h"
+#include "tenant.h"
 #include "text/hash.h"
-#include "text/json_in.h"
-#include "text/json_out.h"
 #include "watch.h"
 #include "worker.h"
 
@@ -26,47 +21,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	GRACE_MS = 10000,
-	INBOX_LIMIT = 1 << 16,
-	BODIES_MOST = 256 << 20,
-	ATTEMPTS_KEYS = 4096,
-	METERS_ENTRIES = 4096
-};
+enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20, RETRY_MS = 5000 };
 
 /* A server goes from one to the next, and from the first to the third when its start fails. What is
- * stopping waits for the workers, for commands and for a switch; what is ending, for its handles.
- */
+ * stopping waits for the workers and for what its tenants do; what is ending, for its handles. */
 enum phase { STARTING, SERVING, STOPPING, ENDING };
 
 struct server {
 	struct server_options options;
 	uv_loop_t loop;
 	uv_signal_t signals[2];
-	struct queue inbox; /* outcomes of the home for this thread */
-	struct store *store;
-	struct store_conn *conn; /* reading, for commands */
-	struct home *home;
-	struct attempts *attempts;
-	struct meters *meters;
-	struct metering *metering;
+	struct queue inbox;  /* outcomes of homes for this thread */
+	struct queue wishes; /* of workers, that a tenant be opened */
 	struct http_bodies bodies;
 	struct http_clients *clients;
 	struct metrics *metrics;
-	struct keeper *keeper;
-	struct slow_lane *slow; /* only where it listens */
-	struct pace pace;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
-	struct state *state;  /* of this thread */
-	struct states *first; /* the workers' first states, until they start */
+	struct tenant **tenants; /* by the settings' index */
+	_Atomic int64_t *used_ms;
+	bool *wanted;        /* to be opened when another has made room */
+	uint64_t *failed_ms; /* when its opening failed last, by uv_now; 0: it has not */
 	struct admin *admin;
 	struct watch *watch;
 	enum phase phase;
 	atomic_bool ready; /* has been SERVING: what /readyz tells */
-	struct generations *generations;
-	atomic_bool hurry; /* a backup that runs must end */
-	unsigned commands;
 	char host[256], address[300];
 	struct data_folder folder;
 	int port, rc;
@@ -93,53 +72,6 @@ static void report_start(struct server *server, int rc, const struct err *err)
 		server->options.started(server, server->options.data, rc, err);
 }
 
-/* Bulk work that commands of this thread send home. A stop ends them at their next piece: each has
- * been whole, and a long import would hold the server open and deaf. */
-
-struct bulk_call {
-	void (*done)(void *data, int rc, const char *answer, size_t len);
-	void *data;
-};
-
-static void bulk_over(struct write *write)
-{
-	struct bulk_call *call = write->data;
-	const char *text = buf_text(&write->answer_text);
-
-	call->done(call->data, write->rc, text != NULL ? text : "", write->answer_text.len);
-	free(call);
-	home_write_free(write);
-}
-
-static int lane_call(void *host, const char *name, const char *payload, size_t len,
-	void (*done)(void *data, int rc, const char *answer, size_t len), void *data)
-{
-	static const char stopping[] = "the server is stopping; what is in stays in";
-	struct server *server = host;
-	struct write *write;
-	struct bulk_call *call;
-
-	if (server->phase >= STOPPING) {
-		done(data, TM_EBUSY, stopping, sizeof stopping - 1);
-		return 0;
-	}
-	write = home_write_new(WRITE_BULK);
-	call = malloc(sizeof *call);
-	if (write != NULL && call != NULL) {
-		*call = (struct bulk_call){.done = done, .data = data};
-		write->reply = &server->inbox;
-		write->done = bulk_over;
-		write->data = call;
-		buf_append(&write->text, name, strlen(name) + 1);
-		buf_append(&write->text, payload, len);
-		if (!write->text.failed && home_push(server->home, write) == 0)
-			return 0;
-	}
-	free(call);
-	home_write_free(write);
-	return TM_EBUSY;
-}
-
 static void on_inbox(struct queue *queue, void *consumer)
 {
 	struct queue_item *item;
@@ -152,66 +84,138 @@ static void on_inbox(struct queue *queue, void *consumer)
 	}
 }
 
-/* The generations: the first starts everything else; later ones go to whoever serves. */
+/* Tenants are opened when somebody asks for them, so many at once; the one that was used longest
+ * ago makes room for another. */
 
-static void start_workers(struct server *server);
-
-static void attach(struct server *server, struct state *state)
+static int tenant_count(const struct server *server)
 {
-	state_attach(state, &(struct state_host){.loop = &server->loop,
-				    .store = server->store,
-				    .conn = server->conn,
-				    .lane_call = lane_call,
-				    .metrics = server->metrics,
-				    .host = server});
+	return server->tenants != NULL ? server->options.settings->tenant_count : 0;
 }
 
-/* A worker that has stopped keeps nobody waiting. */
-static void hand_over(struct server *server, struct worker *worker, struct state **state)
+static void hand_over(void *owner, struct tenant *tenant, struct states *states)
 {
-	struct switching *switching = generations_switching(server->generations);
+	struct server *server = owner;
+	struct switching *switching = tenant_switching(tenant);
+	struct tenant_rooms rooms = tenant_rooms(tenant);
 
-	switching_expect(switching);
-	if (worker_switch(worker, *state, switching_adopted, switching) == 0)
-		*state = NULL;
-	else
-		switching_adopted(switching);
-}
-
-static void generation_serves(void *data, struct states *states)
-{
-	struct server *server = data;
-	bool first = server->state == NULL;
-
-	attach(server, states->control);
-	if (!first)
-		state_retire(server->state);
-	server->state = states->control;
-	states->control = NULL;
-	if (server->slow != NULL)
-		slow_lane_switch(server->slow, states->gen, &server->options.settings->budgets,
-			generations_calls(server->generations));
-	for (int i = 0; i < server->workers_running; i++)
-		hand_over(server, server->workers[i], &states->workers[i]);
-	if (first && server->phase == STARTING) {
-		server->first = states;
-		start_workers(server);
-	} else {
-		builder_free(states);
+	for (int i = 0; i < server->workers_running; i++) {
+		if (switching != NULL)
+			switching_expect(switching);
+		if (worker_serve(server->workers[i], tenant_index(tenant), &rooms,
+			    states->workers[i], switching != NULL ? switching_adopted : NULL,
+			    switching) == 0)
+			states->workers[i] = NULL;
+		else if (switching != NULL)
+			switching_adopted(switching); /* it has stopped and keeps nobody waiting */
 	}
 }
 
-static void generation_refused(void *data, int rc, const char *text)
+static void let_go(void *owner, struct tenant *tenant)
 {
-	struct server *server = data;
+	struct server *server = owner;
 
-	if (server->state == NULL)
-		fail(server, rc, text);
+	for (int i = 0; i < server->workers_running; i++) {
+		tenant_expect_leave(tenant);
+		if (worker_let_go(server->workers[i], tenant_index(tenant), tenant_left, tenant) !=
+			0)
+			tenant_left(tenant);
+	}
 }
 
-static void generations_idle(void *data)
+static void refuse(struct server *server, int tenant)
 {
-	finish(data);
+	for (int i = 0; i < server->workers_running; i++)
+		worker_refuse(server->workers[i], tenant);
+}
+
+/* Closes the one that was used longest ago, if there must be room. False: there is none yet. */
+static bool make_room(struct server *server)
+{
+	int open = 0, oldest = -1;
+	bool closing = false;
+
+	for (int i = 0; i < tenant_count(server); i++) {
+		enum tenant_phase phase = tenant_phase(server->tenants[i]);
+
+		open += phase != TENANT_CLOSED;
+		closing = closing || phase == TENANT_CLOSING;
+		if (phase == TENANT_OPEN && !tenant_is_busy(server->tenants[i]) &&
+			(oldest < 0 || server->used_ms[i] < server->used_ms[oldest]))
+			oldest = i;
+	}
+	if (open < server->options.settings->open_tenants)
+		return true;
+	if (!closing && oldest >= 0)
+		tenant_close(server->tenants[oldest]);
+	return false;
+}
+
+static void open_tenant(struct server *server, int i)
+{
+	uint64_t failed = server->failed_ms[i];
+
+	if (failed != 0 && uv_now(&server->loop) - failed < RETRY_MS) {
+		refuse(server, i);
+		return;
+	}
+	server->wanted[i] = tenant_phase(server->tenants[i]) != TENANT_CLOSED || !make_room(server);
+	if (!server->wanted[i])
+		tenant_open(server->tenants[i]);
+}
+
+static void open_wanted(struct server *server)
+{
+	for (int i = 0; i < tenant_count(server); i++)
+		if (server->wanted[i] && tenant_phase(server->tenants[i]) == TENANT_CLOSED)
+			open_tenant(server, i);
+}
+
+struct wish {
+	struct queue_item item; /* must be first */
+	int tenant;
+};
+
+/* On a worker's thread. */
+static int wish(void *owner, int tenant)
+{
+	struct server *server = owner;
+	struct wish *wish = malloc(sizeof *wish);
+	int rc = TM_ENOMEM;
+
+	if (wish != NULL) {
+		wish->tenant = tenant;
+		rc = queue_push(&server->wishes, &wish->item);
+	}
+	if (rc != 0)
+		free(wish);
+	return rc;
+}
+
+/* One that has been opened or refused since then has answered the wish already: who asked is told
+ * with all others. */
+static void on_wishes(struct queue *queue, void *consumer)
+{
+	struct server *server = consumer;
+	struct wish *wish;
+
+	while ((wish = (struct wish *)queue_pop(queue)) != NULL) {
+		enum tenant_phase phase = tenant_phase(server->tenants[wish->tenant]);
+
+		if (server->phase >= STOPPING)
+			refuse(server, wish->tenant);
+		else if (phase == TENANT_CLOSED || phase == TENANT_CLOSING)
+			open_tenant(server, wish->tenant);
+		free(wish);
+	}
+}
+
+static void settled(void *owner)
+{
+	struct server *server = owner;
+
+	if (server->phase < STOPPING)
+		open_wanted(server);
+	finish(server);
 }
 
 static void on_saved(void *data)
@@ -221,11 +225,11 @@ static void on_saved(void *data)
 	if (server->phase >= STOPPING)
 		return;
 	watch_refresh(server->watch);
-	generations_build(server->generations, CAUSE_WATCH);
+	for (int i = 0; i < tenant_count(server); i++)
+		tenant_build(server->tenants[i]);
 }
 
-/* The start: the first generation is in; look whether it may listen, listen, bring in the seeds, be
- * ready. */
+/* The start: listen, open the tenant that is meant where nothing says which, be ready. */
 
 static bool is_loopback(const char *host)
 {
@@ -259,49 +263,33 @@ static int read_address(struct server *server, const char *listen, struct err *e
 	return 0;
 }
 
-static void ready(void *data, const struct task_result *result)
+static void ready(struct server *server)
 {
-	struct server *server = data;
+	server->phase = SERVING;
+	atomic_store(&server->ready, true);
+	report_start(server, 0, &server->err);
+}
 
-	server->commands--;
-	if (result->rc != 0) {
-		fail(server, result->rc, result->text.data);
+/* The tenant with which the server starts, or -1. */
+static int first_tenant(const struct server *server)
+{
+	return settings_tenant_named(server->options.settings, NULL, NULL);
+}
+
+static void opened(void *owner, struct tenant *tenant, int rc, const char *text)
+{
+	struct server *server = owner;
+	int i = tenant_index(tenant);
+
+	server->failed_ms[i] = rc != 0 ? uv_now(&server->loop) : 0;
+	if (rc != 0 && server->phase < STOPPING)
+		refuse(server, i);
+	if (server->phase != STARTING || i != first_tenant(server))
 		return;
-	}
-	if (server->phase == STARTING) {
-		server->phase = SERVING;
-		atomic_store(&server->ready, true);
-		report_start(server, 0, &server->err);
-	}
-	finish(server);
-}
-
-static void start_text(void *data, const char *text, size_t len)
-{
-	const struct server *server = data;
-
-	if (server->options.listens)
-		fprintf(stderr, "%.*s\n", (int)len, text);
-}
-
-static void finish_start(struct server *server)
-{
-	struct buf arguments = BUF_EMPTY;
-
-	buf_puts(&arguments, "{\"root\":");
-	json_out_string(
-		&arguments, server->options.settings->root, strlen(server->options.settings->root));
-	buf_puts(&arguments, ",\"rejects\":");
-	json_out_string(&arguments, server->folder.path, strlen(server->folder.path));
-	buf_puts(&arguments, ",\"address\":");
-	json_out_string(&arguments, server->address, strlen(server->address));
-	buf_puts(&arguments, ",\"language\":");
-	json_out_string(&arguments, server->options.language, strlen(server->options.language));
-	buf_puts(&arguments, "}");
-	server->commands++;
-	state_command(
-		server->state, "start", arguments.data, arguments.len, start_text, ready, server);
-	buf_free(&arguments);
+	if (rc != 0)
+		fail(server, rc, text);
+	else
+		ready(server);
 }
 
 static void listen_for_requests(struct server *server)
@@ -325,21 +313,15 @@ static void listen_for_requests(struct server *server)
 			.host = server->host,
 			.port = server->port,
 			.limits = &limits,
-			.store = server->store,
-			.home = server->home,
-			.slow = server->slow,
-			.pace = &server->pace,
-			.attempts = server->attempts,
-			.meters = server->meters,
+			.settings = server->options.settings,
 			.metrics = server->metrics,
-			.generations = generations_calls(server->generations),
-			.state = server->first->workers[i],
 			.ready = &server->ready,
-			.log_requests = server->options.settings->log_requests,
+			.used_ms = server->used_ms,
+			.wanted = wish,
+			.owner = server,
 		};
 
 		rc = worker_start(&server->workers[i], &options, &err);
-		server->first->workers[i] = NULL;
 		if (rc != 0) {
 			fail(server, rc, err.text);
 			return;
@@ -352,54 +334,22 @@ static void listen_for_requests(struct server *server)
 		server->host, server->port);
 }
 
-static void described(void *data, const struct task_result *result)
+static void begin(struct server *server)
 {
-	struct server *server = data;
-	struct json_fault fault;
-	json_t *facts =
-		result->rc == 0 ? json_in_parse(result->text.data, result->text.len, &fault) : NULL;
-	bool demo_logins = json_is_true(json_object_get(facts, "demo_logins"));
+	int first = first_tenant(server);
 
-	server->commands--;
-	json_decref(facts);
-	if (server->phase >= STOPPING) {
-		finish(server);
-	} else if (facts == NULL) {
-		fail(server, TM_ESCRIPT,
-			result->rc != 0 ? result->text.data : "the description cannot be read");
-	} else if (demo_logins && !is_loopback(server->host) &&
-		   !server->options.settings->demo_logins_beyond_loopback) {
-		fail(server, TM_EINVAL,
-			"a client pack brings logins whose password is known to all, or has "
-			"brought them before: such a server listens on the loopback only "
-			"(127.0.0.1), unless the setting demo_logins_beyond_loopback is true");
-	} else {
+	if (server->options.listens)
 		listen_for_requests(server);
-		if (server->phase == STARTING)
-			finish_start(server);
-	}
+	if (server->phase != STARTING)
+		return;
+	if (first >= 0)
+		tenant_open(server->tenants[first]);
+	else
+		ready(server);
 }
 
-static void start_workers(struct server *server)
-{
-	static const char arguments[] = "{\"data\":true}";
-	struct err err;
-
-	if (!server->options.listens) {
-		finish_start(server);
-		return;
-	}
-	if (read_address(server, server->options.settings->listen, &err) != 0) {
-		fail(server, TM_EINVAL, err.text);
-		return;
-	}
-	server->commands++;
-	state_command(server->state, "describe", arguments, sizeof arguments - 1, start_text,
-		described, server);
-}
-
-/* The stop: workers first, each finishing what is in flight; then, when no command runs, the home;
- * then the loop has nothing left. */
+/* The stop: workers first, each finishing what is in flight; then, when no tenant is busy, the
+ * tenants; then the loop has nothing left. */
 
 static void on_signal(uv_signal_t *signal, int number)
 {
@@ -409,26 +359,30 @@ static void on_signal(uv_signal_t *signal, int number)
 	server_stop(server);
 }
 
+static bool is_busy(const struct server *server)
+{
+	for (int i = 0; i < tenant_count(server); i++)
+		if (server->tenants[i] != NULL && tenant_is_busy(server->tenants[i]))
+			return true;
+	return false;
+}
+
 /* Asked after everything that a stop waits for. */
 static void finish(struct server *server)
 {
-	if (server->phase != STOPPING || server->commands > 0 ||
-		generations_are_busy(server->generations))
+	if (server->phase != STOPPING || is_busy(server))
 		return;
 	server->phase = ENDING;
 	for (int i = 0; i < server->workers_running; i++)
 		worker_join(server->workers[i]);
 	server->workers_running = 0;
-	slow_lane_stop(server->slow);
-	metering_stop(server->metering);
-	home_stop(server->home);
-	server->home = NULL;
-	keeper_stop(server->keeper);
-	server->keeper = NULL;
-	generations_stop(server->generations);
+	for (int i = 0; i < tenant_count(server); i++)
+		if (server->tenants[i] != NULL)
+			tenant_end(server->tenants[i]);
 	admin_stop(server->admin);
 	watch_stop(server->watch);
 	queue_close(&server->inbox, NULL);
+	queue_close(&server->wishes, NULL);
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&server->signals[i], NULL);
 }
@@ -437,8 +391,9 @@ void server_stop(struct server *server)
 {
 	if (server->phase < STOPPING) {
 		server->phase = STOPPING;
-		atomic_store(&server->hurry, true);
-		generations_close(server->generations);
+		for (int i = 0; i < tenant_count(server); i++)
+			if (server->tenants[i] != NULL)
+				tenant_hush(server->tenants[i]);
 		for (int i = 0; i < server->workers_running; i++)
 			worker_stop(server->workers[i], GRACE_MS);
 	}
@@ -458,28 +413,6 @@ static int watch_sources(struct server *server, struct err *err)
 	return watch_start(&server->watch, &server->loop, roots, on_saved, server, err);
 }
 
-/* One thread for two cores: what is slow may take half of the machine from nobody else. */
-static int start_slow_lane(struct server *server, struct err *err)
-{
-	return slow_lane_start(&server->slow,
-		&(struct slow_lane_options){.threads = (server->worker_count + 1) / 2,
-			.store = server->store,
-			.attempts = server->attempts,
-			.meters = server->meters,
-			.metrics = server->metrics,
-			.pace = &server->pace},
-		err);
-}
-
-/* On the keeper's thread. */
-static void log_is_long(void *data)
-{
-	struct server *server = data;
-
-	if (server->slow != NULL)
-		slow_lane_give_way(server->slow);
-}
-
 static int know_clients(struct server *server, const struct settings *settings, struct err *err)
 {
 	struct http_clients_rules rules = {
@@ -492,34 +425,34 @@ static int know_clients(struct server *server, const struct settings *settings, 
 	return http_clients_new(&server->clients, &rules, err);
 }
 
-static int open_generations(struct server *server, struct err *err)
+static int make_tenants(struct server *server, struct err *err)
 {
-	struct generations_owner owner = {
-		.settings = server->options.settings,
-		.tests = server->options.tests,
-		.workers = server->worker_count,
-		.safe = server->options.safe,
-		.folder = server->options.listens ? server->folder.generations : NULL,
-		.metrics = server->metrics,
+	size_t count = (size_t)server->options.settings->tenant_count;
+	struct tenant_owner owner = {.options = &server->options,
+		.folder = &server->folder,
 		.loop = &server->loop,
-		.home = server->home,
-		.reply = &server->inbox,
-		.serves = generation_serves,
-		.refused = generation_refused,
-		.idle = generations_idle,
-		.owner = server,
-	};
+		.inbox = &server->inbox,
+		.metrics = server->metrics,
+		.workers = server->worker_count,
+		.address = server->address,
+		.beyond_loopback = server->options.listens && !is_loopback(server->host),
+		.hand_over = hand_over,
+		.let_go = let_go,
+		.opened = opened,
+		.settled = settled,
+		.owner = server};
 
-	return generations_start(&server->generations, &owner, err);
-}
-
-static int start_metering(struct server *server, struct err *err)
-{
-	server->metering = metering_start(&(struct metering_options){.loop = &server->loop,
-		.meters = server->meters,
-		.home = server->home,
-		.reply = &server->inbox});
-	return server->metering != NULL ? 0 : err_set(err, TM_ENOMEM, "no memory");
+	server->tenants = calloc(count, sizeof(struct tenant *));
+	server->used_ms = calloc(count, sizeof *server->used_ms);
+	server->wanted = calloc(count, sizeof *server->wanted);
+	server->failed_ms = calloc(count, sizeof *server->failed_ms);
+	if (server->tenants == NULL || server->used_ms == NULL || server->wanted == NULL ||
+		server->failed_ms == NULL)
+		return err_set(err, TM_ENOMEM, "no memory");
+	for (size_t i = 0; i < count; i++)
+		if ((server->tenants[i] = tenant_new(&owner, (int)i)) == NULL)
+			return err_set(err, TM_ENOMEM, "no memory");
+	return 0;
 }
 
 static int open_all(struct server *server, struct err *err)
@@ -531,39 +464,23 @@ static int open_all(struct server *server, struct err *err)
 		return err_set(err, rc, "the machine gives no random bytes");
 	if (watchdog_start() != 0)
 		return err_set(err, TM_ENOMEM, "cannot start a thread");
-	rc = data_folder_open(&server->folder, settings->data, settings->tenant, err);
+	if ((server->metrics = metrics_new()) == NULL)
+		return err_set(err, TM_ENOMEM, "no memory");
+	if (settings->tenant_count > 1)
+		metrics_share(server->metrics);
+	if (server->options.listens)
+		rc = read_address(server, settings->listen, err);
 	if (rc == 0)
-		rc = store_open(&server->store, server->folder.database, err);
-	if (rc == 0)
-		rc = store_conn_open(&server->conn, server->store, STORE_READ, err);
-	if (rc == 0 && (server->metrics = metrics_new()) == NULL)
-		rc = err_set(err, TM_ENOMEM, "no memory");
-	if (rc == 0 && (server->attempts = attempts_new(ATTEMPTS_KEYS)) == NULL)
-		rc = err_set(err, TM_ENOMEM, "no memory");
-	if (rc == 0 && (server->meters = meters_new(METERS_ENTRIES)) == NULL)
-		rc = err_set(err, TM_ENOMEM, "no memory");
-	if (rc == 0 && server->options.listens)
-		rc = start_slow_lane(server, err);
+		rc = data_folder_open(&server->folder, settings->data, err);
 	if (rc == 0)
 		rc = know_clients(server, settings, err);
 	if (rc == 0)
-		rc = keeper_start(&server->keeper,
-			&(struct keeper_options){.store = server->store,
-				.metrics = server->metrics,
-				.limit = (int64_t)settings->wal_limit << 20,
-				.over = log_is_long,
-				.data = server},
-			err);
-	if (rc == 0)
-		rc = home_start(&server->home, server->store, server->metrics, server->meters,
-			server->options.record, err);
-	if (rc == 0)
-		rc = start_metering(server, err);
+		rc = make_tenants(server, err);
 	if (rc == 0 && server->options.listens)
 		rc = admin_start(&server->admin, &server->loop, server->folder.socket, server, err);
 	if (rc == 0 && server->options.watches)
 		rc = watch_sources(server, err);
-	return rc == 0 ? open_generations(server, err) : rc;
+	return rc;
 }
 
 static int open_loop(struct server *server, struct err *err)
@@ -571,7 +488,8 @@ static int open_loop(struct server *server, struct err *err)
 	static const int numbers[] = {SIGTERM, SIGINT};
 
 	if (uv_loop_init(&server->loop) != 0 ||
-		queue_init(&server->inbox, &server->loop, INBOX_LIMIT, on_inbox, server) != 0)
+		queue_init(&server->inbox, &server->loop, INBOX_LIMIT, on_inbox, server) != 0 ||
+		queue_init(&server->wishes, &server->loop, INBOX_LIMIT, on_wishes, server) != 0)
 		return err_set(err, TM_ENOMEM, "no memory");
 	for (int i = 0; i < 2; i++) {
 		uv_signal_init(&server->loop, &server->signals[i]);
@@ -590,21 +508,17 @@ static int count_workers(const struct settings *settings)
 
 static void release(struct server *server)
 {
-	builder_free(server->first);
-	if (server->state != NULL)
-		state_retire(server->state);
-	if (server->conn != NULL)
-		store_conn_close(server->conn);
-	if (server->store != NULL)
-		store_close(server->store);
-	slow_lane_free(server->slow);
-	generations_free(server->generations);
-	attempts_free(server->attempts);
-	meters_free(server->meters);
+	for (int i = 0; i < tenant_count(server); i++)
+		tenant_free(server->tenants[i]);
+	free(server->tenants);
+	free(server->used_ms);
+	free(server->wanted);
+	free(server->failed_ms);
 	http_clients_free(server->clients);
 	metrics_free(server->metrics);
 	data_folder_close(&server->folder);
 	queue_destroy(&server->inbox);
+	queue_destroy(&server->wishes);
 	uv_loop_close(&server->loop);
 	watchdog_stop();
 	free(server->admin);
@@ -630,7 +544,7 @@ int server_run(const struct server_options *options, struct err *err)
 	}
 	rc = open_all(server, err);
 	if (rc == 0)
-		generations_build(server->generations, CAUSE_START);
+		begin(server);
 	else
 		fail(server, rc, err->text);
 	uv_run(&server->loop, UV_RUN_DEFAULT);
@@ -649,99 +563,16 @@ const char *server_address(const struct server *server)
 	return server->address;
 }
 
-/* Commands */
-
-struct command_call {
-	struct server *server;
-	void (*on_text)(void *data, const char *text, size_t len);
-	task_done done;
-	void *data;
-};
-
-static void command_text(void *data, const char *text, size_t len)
-{
-	struct command_call *call = data;
-
-	call->on_text(call->data, text, len);
-}
-
-/* This thread serves nobody, so it may load right here. When that fails, the spoilt one must do. */
-static void replace_if_spoilt(struct server *server)
-{
-	struct state *made;
-	struct err err;
-
-	if (server->state == NULL || !state_is_spoilt(server->state))
-		return;
-	if (state_new(&made, state_sources(server->state), state_budgets(server->state), &err) !=
-		0) {
-		log_event(LOG_ERROR, "state", "cannot be made again: %s", err.text);
-		return;
-	}
-	attach(server, made);
-	state_retire(server->state);
-	server->state = made;
-}
-
-static void command_over(void *data, const struct task_result *result)
-{
-	struct command_call *call = data;
-	struct server *server = call->server;
-
-	server->commands--;
-	call->done(call->data, result);
-	replace_if_spoilt(server);
-	free(call);
-	finish(server);
-}
-
-static void asked(void *data, const char *json, size_t len)
-{
-	command_over(data, &(struct task_result){.text = {json, len}});
-}
-
-/* A backup needs neither a generation nor the home. */
-static void run_backup(
-	struct server *server, const char *arguments, size_t len, struct command_call *call)
-{
-	struct json_fault fault;
-	json_t *order = json_in_parse(arguments, len, &fault);
-	const char *path = json_string_value(json_object_get(order, "file"));
-
-	backup_start(&server->loop,
-		&(struct backup_order){
-			.store = server->store,
-			.path = path != NULL ? path : "",
-			.wal_limit = (int64_t)server->options.settings->wal_limit << 20,
-			.stop = &server->hurry,
-		},
-		command_text, command_over, call);
-	json_decref(order);
-}
-
-void server_command(struct server *server, const char *name, const char *arguments, size_t len,
+void server_command(struct server *server, const char *tenant, const char *name,
+	const char *arguments, size_t len,
 	void (*on_text)(void *data, const char *text, size_t len), task_done done, void *data)
 {
-	struct command_call *call = malloc(sizeof *call);
-	const char *why = server->phase >= STOPPING ? "the server is stopping"
-			  : server->state == NULL   ? "the server is starting"
-						    : "no memory";
-	bool is_backup = strcmp(name, "backup") == 0;
-	bool is_generation = strcmp(name, "generation") == 0 && server->options.listens;
+	struct err err;
+	int i = settings_tenant_named(server->options.settings, tenant, &err);
 
-	if (call == NULL || server->phase >= STOPPING || (server->state == NULL && !is_backup)) {
-		free(call);
-		done(data, &(struct task_result){.rc = TM_EBUSY, .text = {why, strlen(why)}});
-		return;
-	}
-	*call = (struct command_call){
-		.server = server, .on_text = on_text, .done = done, .data = data};
-	server->commands++;
-	if (is_backup)
-		run_backup(server, arguments, len, call);
-	else if (is_generation)
-		generations_ask(server->generations, CAUSE_COMMAND, arguments, len, asked, call);
+	if (i < 0)
+		done(data, &(struct task_result){
+				   .rc = err.code, .text = {err.text, strlen(err.text)}});
 	else
-		state_command(
-			server->state, name, arguments, len, command_text, command_over, call);
+		tenant_command(server->tenants[i], name, arguments, len, on_text, done, data);
 }

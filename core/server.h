@@ -1,4 +1,4 @@
-/* core/server.h: the server: one tenant's store, its home, its workers, and the control thread.
+/* core/server.h: the server: its tenants, its workers, and the control thread.
  *
  * The thread that calls server_start is the control thread: it has generations built, watches
  * files, listens on admin.sock, runs commands and stops everything. It owns all other threads. */
@@ -32,8 +32,10 @@ int server_run(const struct server_options *options, struct err *err);
 /* The address that it listens on, "http://127.0.0.1:8080/". */
 const char *server_address(const struct server *server);
 
-/* Runs a command of scripts/main.lua in the control thread's state. */
-void server_command(struct server *server, const char *name, const char *arguments, size_t len,
+/* Runs a command of scripts/main.lua in the control thread's state of a tenant; NULL: the one that
+ * is meant where nothing says which. */
+void server_command(struct server *server, const char *tenant, const char *name,
+	const char *arguments, size_t len,
 	void (*on_text)(void *data, const char *text, size_t len), task_done done, void *data);
 
 /* Finishes what is under way and lets server_run return. */

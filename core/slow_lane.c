@@ -99,7 +99,8 @@ static void state_made(void *data, struct state *state)
 			.control = thread->generations,
 			.attempts = thread->lane->options.attempts,
 			.meters = thread->lane->options.meters,
-			.metrics = thread->lane->options.metrics});
+			.metrics = thread->lane->options.metrics,
+			.tenant = thread->lane->options.tenant});
 	go_on(thread);
 }
 

@@ -35,6 +35,7 @@ struct slow_read *slow_read_new(void);
 void slow_read_free(struct slow_read *read);
 
 struct slow_lane_options {
+	const char *tenant;
 	int threads;
 	struct store *store;
 	struct attempts *attempts;

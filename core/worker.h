@@ -1,14 +1,14 @@
 /* core/worker.h: a thread that listens, parses, routes, and runs reads to the end right there.
  *
- * It has its own loop, listener (SO_REUSEPORT), reading connection and Lua state. What changes data
- * it prepares and sends to the home, and a read that takes long to the slow lane; their outcomes
- * come back to its inboxes. */
+ * It has its own loop and listener (SO_REUSEPORT), and for each open tenant a reading connection
+ * and a Lua state. What changes data it prepares and sends to the tenant's home, and a read that
+ * takes long to its slow lane; their outcomes come back to its inboxes. Requests for a tenant that
+ * is closed wait while the server opens it. */
 #pragma once
 
-#include "control_calls.h"
-#include "home.h"
+#include "script/settings.h"
 #include "script/state.h"
-#include "slow_lane.h"
+#include "tenant_rooms.h"
 
 #include <stdatomic.h>
 
@@ -18,27 +18,34 @@ struct worker_options {
 	const char *host;
 	int port;
 	const struct http_limits *limits; /* read at the start */
-	struct store *store;
-	struct home *home;
-	struct slow_lane *slow;
-	struct pace *pace;
-	struct attempts *attempts;
-	struct meters *meters;
+	const struct settings *settings;  /* whose tenants it serves; outlives it */
 	struct metrics *metrics;
-	struct control_calls *generations;
-	struct state *state;      /* the first one; the worker's from then on */
 	const atomic_bool *ready; /* what /readyz tells */
-	bool log_requests;
+	/* By tenant: when it was last asked for, by uv_now. For whoever looks for the one that was
+	 * used longest ago; without order to anything else. */
+	_Atomic int64_t *used_ms;
+	/* A request has come for a closed tenant: one of the functions below will be called. Any
+	 * thread. 0, or TM_EBUSY: it will not. */
+	int (*wanted)(void *owner, int tenant);
+	void *owner;
 };
 
 /* Starts the thread and waits until it listens. */
 int worker_start(struct worker **worker, const struct worker_options *options, struct err *err);
 int worker_port(const struct worker *worker);
 
-/* Serves with `state` from the next request on, and calls `adopted` on its thread when it does. Any
- * thread. TM_EBUSY: the worker has stopped, the state stays the caller's. */
-int worker_switch(
-	struct worker *worker, struct state *state, void (*adopted)(void *data), void *data);
+/* The tenant is open: serves it with `state` from the next request on. `adopted` (or NULL) is
+ * called on the worker's thread when it does. Any thread. TM_EBUSY: the worker has stopped; the
+ * state stays the caller's, and `adopted` is not called. */
+int worker_serve(struct worker *worker, int tenant, const struct tenant_rooms *rooms,
+	struct state *state, void (*adopted)(void *data), void *data);
+
+/* The tenant could not be opened. */
+void worker_refuse(struct worker *worker, int tenant);
+
+/* Lets go of the tenant's store when no request uses it any more; then calls `left` on the worker's
+ * thread. TM_EBUSY as above. */
+int worker_let_go(struct worker *worker, int tenant, void (*left)(void *data), void *data);
 
 /* Begins a graceful stop; worker_join waits for its end. */
 void worker_stop(struct worker *worker, unsigned grace_ms);

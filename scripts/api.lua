@@ -3,8 +3,11 @@
 local actions = require "actions"
 local actor = require "people.actor"
 local assignments = require "assignments"
+local cache = require "cache"
 local clock = require "core.clock"
 local context = require "context"
+local core_text = require "core.text"
+local decimal = require "core.decimal"
 local decisions = require "decisions"
 local duration = require "duration"
 local i18n = require "i18n"
@@ -12,6 +15,7 @@ local id = require "core.id"
 local imports = require "imports"
 local json = require "core.json"
 local kept = require "kept"
+local language = require "core.language"
 local log = require "core.log"
 local misspelt = require "misspelt"
 local money = require "money"
@@ -67,28 +71,30 @@ local function declaration(kind, declare)
       if type(spec) ~= "table" then
         error(("%s: mill.%s %s: a table is needed"):format(where, kind, tostring(name)), 0)
       end
-      local ok, fault = pcall(places.within, where, function()
+      local ok, made = pcall(places.within, where, function()
         local not_plain = sandbox.plain(spec)
         if not_plain then
           error(not_plain, 0)
         end
-        declare(name, spec, where)
+        return declare(name, spec, where)
       end)
       if not ok then
-        error(tostring(fault), 0)
+        error(tostring(made), 0)
       end
       kept.declared(kind ~= "decision" and spec or nil) -- a decision keeps nothing, see scripts/decisions/purity.lua
-      return spec
+      return made or spec
     end
   end
 end
 
--- What needs a unit of work is not there while a file is loaded.
-local function while_running(name)
+-- What needs a unit of work is not there while a file is loaded; nor is all of it where a cache makes a value. `changes`: it
+-- does more than read.
+local function while_running(name, changes)
   if loading then
     error(("%s: mill.%s is for the functions of a file: nothing runs while it is loaded"):format(
       places.caller() or "?", name), 0)
   end
+  cache.check_service(name, changes)
 end
 
 -- A plugin's metamethods do not run in the middle of the framework.
@@ -186,7 +192,7 @@ local function ask(entity, method, where, sort, limit)
   error(found, 0)
 end
 
-local methods = {}
+local methods, reads = {}, { get = true, find = true, list = true }
 
 --- The record with that id, as far as the actor may see it, or nil.
 function methods.get(entity, sealed)
@@ -274,8 +280,8 @@ end
 --- `who` names.
 --- `after(entity, record)` has a look at what a method returns.
 local function database(plugin, after, who)
-  local function call(run, ...)
-    while_running("db")
+  local function call(method, run, ...)
+    while_running("db", not reads[method])
     if who then
       return context.as(acting(plugin, who), nil, run, ...)
     end
@@ -293,7 +299,7 @@ local function database(plugin, after, who)
       end
       handle[method] = function(_, ...)
         check_plain("mill.db", ...)
-        return call(run_and_look, ...)
+        return call(method, run_and_look, ...)
       end
     end
     return frozen("mill.db." .. name, handle)
@@ -324,7 +330,7 @@ end
 -- In a test each change is a request of its own: its rules run at once. What a rule of the test changes belongs to
 -- the request that it runs in.
 local function settled(entity, method, result)
-  if method == "get" or method == "find" or method == "list" or context.current().cause.kind == "rule" then
+  if reads[method] or context.current().cause.kind == "rule" then
     return result
   end
   rules.settle()
@@ -332,15 +338,72 @@ local function settled(entity, method, result)
   return methods.get(entity, result.id)
 end
 
+-- Form KC makes eleven times as much of some texts.
+local FOLDED_BYTES = 256 * 1024
+
+-- The language of whoever will read the answer, where the caller names none.
+local function readers(given)
+  local ctx = given == nil and not loading and context.current()
+  return given or ctx and ctx.language or "en"
+end
+
+-- What is known of texts. Each takes bounded texts, and so bounded time.
+local function texts()
+  local text = {}
+
+  --- The text as it is compared when neither case nor width nor the form of a letter shall count.
+  function text.fold(value)
+    if type(value) ~= "string" or #value > FOLDED_BYTES then
+      error(("mill.text.fold: a text of at most %d bytes is needed"):format(FOLDED_BYTES), 2)
+    end
+    return core_text.normalize(core_text.fold(core_text.normalize(value, "nfkc")), "nfkc")
+  end
+
+  --- The text as people type it to find it: Chinese characters as syllables of pinyin.
+  function text.pinyin(value)
+    return language.pinyin(value)
+  end
+
+  --- The words of the text, without blanks and punctuation.
+  function text.words(value, of)
+    return language.words(value, readers(of))
+  end
+
+  --- Bytes whose order is that of the texts in the language.
+  function text.sort_key(value, of)
+    return language.sort_key(value, readers(of))
+  end
+
+  --- A whole number, a decimal or an amount of money as people write it.
+  function text.number(value, of)
+    local amount = decimal.is(value)
+    return language.number(amount and tostring(value) or value, readers(of), amount and value:currency() or nil)
+  end
+
+  --- A day as people write it.
+  function text.date(day, of, style)
+    return language.day(day, readers(of), style)
+  end
+
+  --- A time as people write it in a time zone.
+  function text.time(time, zone, of, style)
+    local ms = clock.parse(tostring(time)) or error(("mill.text.time: %q is no time"):format(tostring(time)), 2)
+    return language.instant(ms, readers(of), zone, style)
+  end
+
+  return frozen("mill.text", text)
+end
+
 -- What a plugin may ask and do while it runs.
 local function services(plugin, after)
   local mill = {}
 
   mill.db = database(plugin, after)
+  mill.text = texts()
 
   --- Decides about a record by a named decision, and writes down why. Returns the outcome's table.
   function mill.decide(name, record)
-    while_running "decide"
+    while_running("decide", true)
     check_plain("mill.decide", record)
     rules.check_use(name)
     return decisions.decide(name, record)
@@ -348,7 +411,7 @@ local function services(plugin, after)
 
   --- Takes a seat by a selector (`unit:CODE`, `position:CODE`); returns the position's record, or nil.
   function mill.assign(selector, record)
-    while_running "assign"
+    while_running("assign", true)
     check_plain("mill.assign", record)
     return assignments.assign(selector, record)
   end
@@ -373,7 +436,7 @@ local function services(plugin, after)
 
   --- What made the running code run: kind ("request", "rule", "import"), id, version.
   function mill.cause()
-    while_running "cause"
+    while_running("cause", true) -- which is another for each request
     local cause = context.current().cause
     return { kind = cause.kind, id = cause.id, version = cause.version }
   end
@@ -418,6 +481,7 @@ function api.for_plugin(plugin, source)
   mill.action = declaration("action", function(name, spec, where)
     actions.declare(name, spec, plugin, where)
   end)
+  mill.cache = declaration("cache", function(name, spec, where) return cache.declare(name, spec, where) end)
   mill.page = declaration("page", function(path, spec, where) pages.declare(path, spec, plugin, where) end)
   mill.mapping = declaration("mapping", function(name, spec, where)
     imports.declare(name, spec, plugin, where)

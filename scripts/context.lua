@@ -8,6 +8,7 @@
 --   txn, at   the id and the time (UTC milliseconds) of the unit of work
 --   decided   { name, row }: what the running rule acts on, for its log (scripts/decisions.lua)
 --   metered   how many records it shows, by meter, and metered_seen, which: see scripts/access/meters.lua
+--   making    the cache for which a value is being made (scripts/cache.lua), or nil
 --   net       the records changed in this unit, in order, with their state before (scripts/rules.lua); nil: none yet
 
 local clock = require "core.clock"

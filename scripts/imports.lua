@@ -29,7 +29,7 @@ local text = require "core.text"
 local imports = { by_name = {} }
 
 -- After what time a slice takes no further row, and when people wait; how many rows are sent with the first one, and with any.
-local SLICE_NS, SHORT_NS, FIRST_ROWS, MOST_ROWS = 25000000, 5000000, 10, 500
+local SLICE_NS, SHORT_NS, FIRST_ROWS, MOST_ROWS = 40000000, 5000000, 50, 500
 
 local mapping_keys = { title = true, columns = true, record = true, notes = true, migration = true, from = true }
 

@@ -245,8 +245,9 @@ function kept.declared(spec)
 end
 
 --- Looks at all that was declared since the last time. Raises an error with file and line for what would be kept.
-function kept.finish()
-  local list = declared
+---@param passed boolean|nil a state of the same generation has been looked at
+function kept.finish(passed)
+  local list = passed and {} or declared
   declared = {}
   for _, spec in ipairs(list) do
     visit(spec, seen)

@@ -6,6 +6,7 @@ local actions = require "actions"
 local api = require "api"
 local context = require "context"
 local decisions = require "decisions"
+local generation = require "core.generation"
 local http = require "http"
 local i18n = require "i18n"
 local imports = require "imports"
@@ -35,7 +36,7 @@ rules.finish()
 actions.finish()
 policies.finish(actions.exists, actions.names)
 routes.finish()
-kept.finish()
+kept.finish(generation.passed)
 api.close()
 
 -- Roles are records, so that a grant may name one that is yet to come: a warning, once there are roles at all.

@@ -67,14 +67,13 @@ local function environment(extra)
   for name, value in pairs(extra) do
     base[name] = value
   end
-  return setmetatable({}, {
+  setmetatable(base, {
     __index = function(_, name)
-      local value = base[name]
-      if value == nil then
-        error(("there is no global %s%s"):format(tostring(name), misspelt.hint(name, base)), 2)
-      end
-      return value
+      error(("there is no global %s%s"):format(tostring(name), misspelt.hint(name, base)), 2)
     end,
+  })
+  return setmetatable({}, {
+    __index = base,
     __newindex = function(_, name)
       error(("globals are not kept: declare `local %s`; what must be remembered from one request to the next lies in "
         .. "records, or in mill.cache"):format(tostring(name)), 2)

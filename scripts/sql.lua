@@ -70,34 +70,42 @@ function sql.insert(entity)
   return entity.sql_insert
 end
 
-local function make_update(entity, columns)
-  local sets = {}
-  for i, column in ipairs(columns) do
-    sets[i] = name(column) .. " = ?, "
-  end
+local function make_update(entity, sets)
   return ("UPDATE %s SET %sversion = version + 1, changed_at = ? WHERE id = ? AND version = ?"):format(
-    name(entity.name), table.concat(sets))
+    name(entity.name), sets)
 end
 
--- So many updates of an entity are remembered: which columns a caller changes together, nobody knows beforehand.
+-- So many updates of an entity are remembered: which fields are changed together, nobody knows beforehand.
 local UPDATES_KEPT = 64
 
---- Sets some columns of one record, if it still has the version read before.
+--- Sets some fields of one record, if it still has the version read before.
 ---@param entity table
----@param columns string[]
----@return string parameters: the values, changed_at, id, version
-function sql.update(entity, columns)
-  local kept, key = entity.sql_updates, table.concat(columns, " ")
+---@param which string a text that is the same for the same fields
+---@param fields table<string, any> a set of names
+---@return string parameters: the values of their columns, changed_at, id, version
+function sql.update(entity, which, fields)
+  local kept = entity.sql_updates
   if not kept or kept.count == UPDATES_KEPT then
-    kept = { count = 0, by_key = {} }
+    kept = { count = 0, by_fields = {} }
     entity.sql_updates = kept
   end
-  local text = kept.by_key[key]
-  if not text then
-    text = make_update(entity, columns)
-    kept.by_key[key], kept.count = text, kept.count + 1
+  if not kept.by_fields[which] then
+    local sets = {}
+    for _, field in ipairs(entity.fields) do
+      for _, column in ipairs(fields[field.name] ~= nil and field.columns or {}) do
+        sets[#sets + 1] = name(column.name) .. " = ?, "
+      end
+    end
+    kept.by_fields[which], kept.count = make_update(entity, table.concat(sets)), kept.count + 1
   end
-  return text
+  return kept.by_fields[which]
+end
+
+--- Archives one record. Parameters: archived_at, changed_at, id, version.
+---@param entity table
+---@return string
+function sql.archive(entity)
+  return make_update(entity, '"archived_at" = ?, ')
 end
 
 -- A statement under construction: text and parameters grow together.
@@ -140,7 +148,7 @@ end
 local comparisons = { eq = "=", lt = "<", le = "<=", gt = ">", ge = ">=" }
 
 --- A condition of a question, after AND.
----@param prefix string of the column: a table's alias and a point, or empty
+---@param prefix string of the column: a table's alias and a point, + (no index looks for it), or empty
 ---@param condition table `column`, `operator`, `value`
 function Builder:condition(prefix, condition)
   local b, column, operator, value = self, prefix .. name(condition.column), condition.operator, condition.value
@@ -155,6 +163,12 @@ function Builder:condition(prefix, condition)
     b:add(sql.dialect.has(column), value)
   else
     b:add(("%s IS %sNULL"):format(column, value and "" or "NOT "))
+  end
+end
+
+function Builder:conditions(prefix, conditions)
+  for _, condition in ipairs(conditions) do
+    self:condition(prefix, condition)
   end
 end
 
@@ -215,9 +229,7 @@ function sql.summary(entity, query)
     end
     b:add " WHERE TRUE"
     b:branch("t.", branch)
-    for _, condition in ipairs(query.conditions) do
-      b:condition("t.", condition)
-    end
+    b:conditions("t.", query.conditions)
   end
   b:add ")"
   if #groups > 0 then

@@ -20,7 +20,7 @@ struct meters {
 	pthread_mutex_t lock;
 	uint64_t asked;
 	unsigned batch;
-	unsigned sets;
+	unsigned sets, changed; /* changed: entries */
 	struct entry entries[]; /* WAYS for each set */
 };
 
@@ -93,6 +93,13 @@ static void look(struct entry *entry, const struct meter *meter, int64_t now_ms)
 	entry->most = meter->most;
 }
 
+static void set_changed(struct meters *meters, struct entry *entry, bool changed)
+{
+	meters->changed += changed;
+	meters->changed -= entry->changed;
+	entry->changed = changed;
+}
+
 enum meters_answer meters_take(struct meters *meters, const struct meter *meter, int64_t more,
 	int64_t now_ms, struct meter_count *found)
 {
@@ -107,7 +114,7 @@ enum meters_answer meters_take(struct meters *meters, const struct meter *meter,
 		answer = entry->counted.count >= meter->most ? METERS_OVER : METERS_GOOD;
 		if (answer == METERS_GOOD && more > 0) {
 			entry->counted.count += more;
-			entry->changed = true;
+			set_changed(meters, entry, true);
 		}
 		if (found != NULL)
 			*found = entry->counted;
@@ -168,7 +175,8 @@ unsigned meters_changes(struct meters *meters, unsigned limit, struct buf *out)
 	unsigned batch = 0, count = 0;
 
 	pthread_mutex_lock(&meters->lock);
-	for (struct entry *entry = meters->entries; entry < end && count < limit; entry++) {
+	for (struct entry *entry = meters->entries;
+		entry < end && count < limit && meters->changed > 0; entry++) {
 		if (!entry->changed)
 			continue;
 		if (batch == 0) {
@@ -176,7 +184,7 @@ unsigned meters_changes(struct meters *meters, unsigned limit, struct buf *out)
 			buf_putc(out, '[');
 		}
 		put_entry(out, entry, count++ == 0);
-		entry->changed = false;
+		set_changed(meters, entry, false);
 		entry->batch = batch;
 	}
 	if (batch != 0)
@@ -194,7 +202,7 @@ void meters_written(struct meters *meters, unsigned batch, bool good)
 		if (entry->batch != batch)
 			continue;
 		entry->batch = 0;
-		entry->changed = entry->changed || !good;
+		set_changed(meters, entry, entry->changed || !good);
 	}
 	pthread_mutex_unlock(&meters->lock);
 }

@@ -9,7 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_MAX_LEN = 128, LANES = 3, CLASSES = 5, BOUNDS = 12, HASH_TEXT = 65 };
+enum {
+	NAME_MAX_LEN = 128,
+	LANES = 3,
+	CLASSES = 5,
+	BOUNDS = 12,
+	HASH_TEXT = 65,
+	TENANT_TEXT = 65,
+	TENANTS = 1024
+};
 
 static const int64_t bounds_us[BOUNDS] = {
 	250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000};
@@ -34,7 +42,10 @@ struct breaks {
 struct metrics {
 	pthread_mutex_t lock; /* for names, the number of routes and plugins, and the hash */
 	unsigned route_count, plugin_count;
-	char hash[HASH_TEXT];
+	struct generation_info {
+		char tenant[TENANT_TEXT], hash[HASH_TEXT];
+	} generations[TENANTS];
+	bool shared;
 	int64_t began_ms;
 	struct histogram commit_seconds, commit_units;
 	_Atomic uint64_t counters[METRICS_COUNTERS];
@@ -162,10 +173,16 @@ void metrics_gauge_set(struct metrics *metrics, enum metrics_gauge gauge, int64_
 	atomic_store_explicit(&metrics->gauges[gauge], value, memory_order_relaxed);
 }
 
-void metrics_generation(struct metrics *metrics, const char *hash)
+void metrics_generation(struct metrics *metrics, const char *tenant, const char *hash)
 {
 	pthread_mutex_lock(&metrics->lock);
-	snprintf(metrics->hash, sizeof metrics->hash, "%s", hash);
+	for (struct generation_info *one = metrics->generations;
+		one < metrics->generations + TENANTS; one++)
+		if (one->tenant[0] == '\0' || strcmp(one->tenant, tenant) == 0) {
+			snprintf(one->tenant, sizeof one->tenant, "%s", tenant);
+			snprintf(one->hash, sizeof one->hash, "%s", hash);
+			break;
+		}
 	pthread_mutex_unlock(&metrics->lock);
 }
 
@@ -343,15 +360,36 @@ static int64_t resident_bytes(void)
 	return resident * sysconf(_SC_PAGESIZE);
 }
 
+/* One for each tenant that is open. */
+static void put_generations(struct buf *out, struct metrics *metrics)
+{
+	put_head(out, "tidemill_generation_info", "gauge", "The generation that serves.");
+	pthread_mutex_lock(&metrics->lock);
+	for (const struct generation_info *one = metrics->generations;
+		one < metrics->generations + TENANTS && one->tenant[0] != '\0'; one++)
+		if (one->hash[0] != '\0')
+			buf_printf(out, "tidemill_generation_info{tenant=\"%s\",hash=\"%s\"} 1\n",
+				one->tenant, one->hash);
+	pthread_mutex_unlock(&metrics->lock);
+}
+
+void metrics_share(struct metrics *metrics)
+{
+	metrics->shared = true;
+}
+
+bool metrics_are_shared(const struct metrics *metrics)
+{
+	return metrics->shared;
+}
+
 void metrics_write(struct metrics *metrics, struct buf *out)
 {
-	char hash[HASH_TEXT];
 	unsigned count, plugins;
 
 	pthread_mutex_lock(&metrics->lock);
 	count = metrics->route_count;
 	plugins = metrics->plugin_count;
-	strcpy(hash, metrics->hash);
 	pthread_mutex_unlock(&metrics->lock);
 
 	put_routes(out, metrics, count);
@@ -363,8 +401,7 @@ void metrics_write(struct metrics *metrics, struct buf *out)
 	put_counters(out, metrics);
 	put_breaks(out, metrics, plugins);
 	put_gauges(out, metrics);
-	put_head(out, "tidemill_generation_info", "gauge", "The generation that serves.");
-	buf_printf(out, "tidemill_generation_info{hash=\"%s\"} 1\n", hash);
+	put_generations(out, metrics);
 	put_gauge(out, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
 	put_gauge(out, "process_start_time_seconds",
 		"When the process began, as UTC seconds since 1970.", metrics->began_ms / 1000);

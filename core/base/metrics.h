@@ -65,8 +65,13 @@ void metrics_add(struct metrics *metrics, enum metrics_counter counter, uint64_t
 void metrics_gauge_add(struct metrics *metrics, enum metrics_gauge gauge, int64_t change);
 void metrics_gauge_set(struct metrics *metrics, enum metrics_gauge gauge, int64_t value);
 
-/* The generation that serves, by its hash. */
-void metrics_generation(struct metrics *metrics, const char *hash);
+/* The generation that serves a tenant, by its hash; empty: none does. */
+void metrics_generation(struct metrics *metrics, const char *tenant, const char *hash);
+
+/* Several tenants are counted together, so that none of them may read it. Before there are threads.
+ */
+void metrics_share(struct metrics *metrics);
+bool metrics_are_shared(const struct metrics *metrics);
 
 /* Appends all of it. */
 void metrics_write(struct metrics *metrics, struct buf *out);

@@ -22,20 +22,20 @@ struct rest {
 	char bytes[];
 };
 
-static bool is_reserved(const char *name)
+static bool is_reserved(const char *name, size_t len)
 {
-	static const char *const ours[] = {
-		"date", "content-length", "connection", "transfer-encoding"};
+	static const struct http_text ours[] = {
+		{"date", 4}, {"content-length", 14}, {"connection", 10}, {"transfer-encoding", 17}};
 
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		if (strcasecmp(name, ours[i]) == 0)
+		if (len == ours[i].len && strncasecmp(name, ours[i].data, len) == 0)
 			return true;
 	return false;
 }
 
 bool http_header_is_sound(const char *name, size_t name_len, struct http_text value)
 {
-	if (name_len == 0 || is_reserved(name))
+	if (name_len == 0 || is_reserved(name, name_len))
 		return false;
 	for (size_t i = 0; i < name_len; i++)
 		if (!http_token_chars[(unsigned char)name[i]])
@@ -225,19 +225,23 @@ const struct http_refusal http_unsound = {500, "The answer could not be sent as 
 const struct http_answer *http_problem_make(struct http_problem *problem,
 	struct http_exchange *exchange, struct http_refusal refusal, bool close)
 {
+	/* Without no-store some refusals could be kept (RFC 9110, section 15.1). */
+	static const struct http_answer_header headers[] = {
+		{"Content-Type", {"application/problem+json", strlen("application/problem+json")}},
+		{"Cache-Control", {"no-store", strlen("no-store")}},
+		{"X-Content-Type-Options", {"nosniff", strlen("nosniff")}},
+		{"Retry-After", {NULL, 0}}};
 	const struct http_owner *owner = &exchange->server->owner;
 	size_t len = owner->on_refusal(owner->owner, refusal.status, refusal.reason,
 		&exchange->request, problem->body, sizeof problem->body);
 
 	snprintf(problem->seconds, sizeof problem->seconds, "%d",
 		exchange->retry_after > 0 ? exchange->retry_after : 1);
-	problem->headers[0] = (struct http_answer_header){
-		"Content-Type", {"application/problem+json", strlen("application/problem+json")}};
-	problem->headers[1] = (struct http_answer_header){
-		"Retry-After", {problem->seconds, strlen(problem->seconds)}};
+	memcpy(problem->headers, headers, sizeof headers);
+	problem->headers[3].value = (struct http_text){problem->seconds, strlen(problem->seconds)};
 	problem->answer = (struct http_answer){.status = refusal.status,
 		.headers = problem->headers,
-		.header_count = refusal.status == 503 || refusal.status == 429 ? 2 : 1,
+		.header_count = refusal.status == 503 || refusal.status == 429 ? 4 : 3,
 		.body = {problem->body, len < sizeof problem->body ? len : sizeof problem->body},
 		.close = close};
 	return &problem->answer;

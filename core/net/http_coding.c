@@ -155,27 +155,51 @@ static bool pack(struct http_server *server, struct http_text body)
 	       gzip_pack(server->gzip, body.data, body.len, &server->packed);
 }
 
-const struct http_answer *http_coding_choose(const struct http_exchange *exchange,
-	const struct http_answer *answer, struct http_coded *coded)
+/* Copies an answer that may be packed for some, which it says; false for others. */
+static bool varies(const struct http_answer *answer, struct http_coded *coded)
 {
-	struct http_server *server = exchange->server;
-
-	if (answer->body.len < HTTP_CODED_LEAST || !http_answer_has_body(answer->status) ||
+	if (!http_answer_has_body(answer->status) ||
 		answer->header_count > HTTP_CODED_HEADERS - 2 || !is_json(answer) ||
 		header_of(answer, "content-encoding") != NULL ||
 		header_of(answer, "set-cookie") != NULL)
-		return answer;
+		return false;
 	coded->answer = *answer;
 	memcpy(coded->headers, answer->headers, answer->header_count * sizeof *coded->headers);
 	coded->answer.headers = coded->headers;
 	add(&coded->answer, coded->headers, "Vary",
 		(struct http_text){"Accept-Encoding", strlen("Accept-Encoding")});
+	return true;
+}
+
+static void mark(struct http_coded *coded)
+{
+	mark_etag(coded);
+	add(&coded->answer, coded->headers, "Content-Encoding",
+		(struct http_text){"gzip", strlen("gzip")});
+}
+
+const struct http_answer *http_coding_choose(const struct http_exchange *exchange,
+	const struct http_answer *answer, struct http_coded *coded)
+{
+	struct http_server *server = exchange->server;
+
+	if (answer->body.len < HTTP_CODED_LEAST || !varies(answer, coded))
+		return answer;
 	if (answer->body.len <= HTTP_CODED_MOST && asks(&exchange->request) &&
 		pack(server, answer->body)) {
-		mark_etag(coded);
-		add(&coded->answer, coded->headers, "Content-Encoding",
-			(struct http_text){"gzip", strlen("gzip")});
+		mark(coded);
 		coded->answer.body = (struct http_text){server->packed.data, server->packed.len};
 	}
+	return &coded->answer;
+}
+
+const struct http_answer *http_coding_begin(const struct http_exchange *exchange,
+	const struct http_answer *answer, struct http_coded *coded, struct gzip **gzip)
+{
+	*gzip = NULL;
+	if (!varies(answer, coded))
+		return answer;
+	if (asks(&exchange->request) && (*gzip = gzip_new(GZIP_QUICK)) != NULL)
+		mark(coded);
 	return &coded->answer;
 }

@@ -1,8 +1,9 @@
 /* core/net/http_coding.h: answers packed for those who ask (RFC 9110, sections 8.4 and 12.5.3).
  *
  * JSON is packed, from LEAST bytes on, where it is worth it, up to MOST, where it would hold up the
- * thread's other clients. Such answers say `Vary: Accept-Encoding` whether they are packed or not;
- * an ETag of a packed one ends in "-gzip", since its bytes are others.
+ * thread's other clients; what is streamed is packed piece by piece, of any length. Such answers
+ * say `Vary: Accept-Encoding` whether they are packed or not; an ETag of a packed one ends in
+ * "-gzip", since its bytes are others.
  *
  * What is packed shows by its length what is repeated in it. Were a secret in an answer beside
  * words that a stranger chose, and could the stranger make somebody's browser ask again and again,

@@ -137,7 +137,7 @@ void http_exchange_free(struct http_exchange *exchange);
 /* A refusal as the owner words it. */
 struct http_problem {
 	struct http_answer answer;
-	struct http_answer_header headers[2];
+	struct http_answer_header headers[4];
 	char seconds[12];
 	char body[1024];
 };
@@ -169,6 +169,10 @@ void http_answer_done(struct http_exchange *exchange, int status, size_t bytes);
  * until the next. */
 const struct http_answer *http_coding_choose(const struct http_exchange *exchange,
 	const struct http_answer *answer, struct http_coded *coded);
+
+/* The same for an answer that is streamed; `*gzip` is to pack the pieces, or NULL. */
+const struct http_answer *http_coding_begin(const struct http_exchange *exchange,
+	const struct http_answer *answer, struct http_coded *coded, struct gzip **gzip);
 
 /* http_stream.c */
 /* The connection has closed while nothing was being written. */

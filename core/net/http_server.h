@@ -145,7 +145,8 @@ void http_answer(struct http_exchange *exchange, const struct http_answer *answe
  * http_stream_refuse, once. The producer's side ends with http_stream_end or http_stream_abort,
  * once; the two sides end in any order.
  *
- * The answer goes out in chunks; a client of HTTP/1.0 gets it without, up to the close. */
+ * JSON is packed for those who ask, like other answers. It goes out in chunks; a client of HTTP/1.0
+ * gets it without, up to the close. */
 struct http_stream;
 
 enum http_flow {

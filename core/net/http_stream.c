@@ -40,9 +40,10 @@ struct http_stream {
 	struct http_exchange *exchange;
 	enum http_framing framing;
 	int status;
-	struct buf out;   /* what is being written */
-	size_t at, total; /* of `out`; of the answer */
-	bool last, cut;   /* what comes after `out` */
+	struct gzip *gzip; /* NULL: the bytes go as they come */
+	struct buf out;    /* what is being written */
+	size_t at, total;  /* of `out`; of the answer */
+	bool last, cut;    /* what comes after `out` */
 	uv_write_t write;
 };
 
@@ -58,6 +59,7 @@ static void drop(struct http_stream *stream)
 	uv_mutex_destroy(&stream->lock);
 	buf_free(&stream->waiting);
 	buf_free(&stream->out);
+	gzip_free(stream->gzip);
 	if (stream->exchange != NULL)
 		http_exchange_free(stream->exchange);
 	free(stream);
@@ -106,12 +108,17 @@ static void tell_server(struct http_stream *stream)
 		uv_async_send(&stream->server->wake);
 }
 
-static void append(struct http_stream *stream, const void *bytes, size_t len)
+static void append_room(struct buf *to)
 {
 	static const char room[SIZE_ROOM];
 
+	buf_append(to, room, sizeof room);
+}
+
+static void append(struct http_stream *stream, const void *bytes, size_t len)
+{
 	if (stream->waiting.len == 0)
-		buf_append(&stream->waiting, room, sizeof room);
+		append_room(&stream->waiting);
 	buf_append(&stream->waiting, bytes, len);
 	if (stream->waiting.failed) {
 		buf_free(&stream->waiting);
@@ -213,11 +220,44 @@ static size_t frame(struct buf *chunk)
 	return SIZE_ROOM - (size_t)len;
 }
 
-/* Takes over what the producer has said meanwhile, behind what `out` holds. */
+/* Packs what came, and at the end what unpacking needs then. */
+static struct buf pack(struct http_stream *stream, struct buf chunk)
+{
+	size_t len = chunk.len > 0 ? chunk.len - SIZE_ROOM : 0;
+	struct buf packed = BUF_EMPTY;
+
+	if (len == 0 && !stream->last)
+		return chunk;
+	append_room(&packed);
+	if (!gzip_piece(stream->gzip, len > 0 ? chunk.data + SIZE_ROOM : "", len, stream->last,
+		    &packed))
+		packed.failed = true;
+	buf_free(&chunk);
+	return packed;
+}
+
+/* Puts a chunk behind what `out` holds. */
+static void put(struct http_stream *stream, struct buf chunk)
+{
+	size_t begin =
+		stream->framing == HTTP_BY_CHUNKS && !chunk.failed ? frame(&chunk) : SIZE_ROOM;
+
+	if (chunk.failed) {
+		stream->cut = true;
+		buf_free(&chunk);
+	} else if (stream->out.len > 0) {
+		buf_append(&stream->out, chunk.data + begin, chunk.len - begin);
+		buf_free(&chunk);
+	} else {
+		stream->out = chunk;
+		stream->at = begin;
+	}
+}
+
+/* Takes over what the producer has said meanwhile. */
 static void fetch(struct http_stream *stream)
 {
 	struct buf chunk;
-	size_t begin;
 
 	uv_mutex_lock(&stream->lock);
 	chunk = stream->waiting;
@@ -229,17 +269,12 @@ static void fetch(struct http_stream *stream)
 	stream->full = false;
 	uv_mutex_unlock(&stream->lock);
 
-	if (chunk.len > 0) {
-		begin = stream->framing == HTTP_BY_CHUNKS ? frame(&chunk) : SIZE_ROOM;
-		if (stream->out.len > 0) {
-			buf_append(&stream->out, chunk.data + begin, chunk.len - begin);
-			stream->out.failed |= chunk.failed;
-			buf_free(&chunk);
-		} else {
-			stream->out = chunk;
-			stream->at = begin;
-		}
-	}
+	if (stream->gzip != NULL)
+		chunk = pack(stream, chunk);
+	if (chunk.failed || chunk.len > SIZE_ROOM)
+		put(stream, chunk);
+	else
+		buf_free(&chunk);
 	if (stream->last && stream->framing == HTTP_BY_CHUNKS)
 		buf_append(&stream->out, "0\r\n\r\n", 5);
 	stream->cut |= stream->out.failed;
@@ -357,6 +392,7 @@ void http_answer_stream(struct http_exchange *exchange, const struct http_answer
 {
 	bool bodiless = exchange->is_head || !http_answer_has_body(answer->status);
 	struct http_problem problem;
+	struct http_coded coded;
 
 	stream->exchange = exchange;
 	exchange->stream = stream;
@@ -365,6 +401,7 @@ void http_answer_stream(struct http_exchange *exchange, const struct http_answer
 		return;
 	}
 	if (http_answer_is_sound(exchange, answer)) {
+		answer = http_coding_begin(exchange, answer, &coded, &stream->gzip);
 		begin(stream, answer, exchange->is_old ? HTTP_BY_CLOSE : HTTP_BY_CHUNKS);
 		if (bodiless)
 			stream->last = true;

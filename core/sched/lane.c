@@ -51,13 +51,29 @@ static void leave_count(struct lane *lane, const struct lane_work *work)
 		atomic_fetch_sub_explicit(&lane->people_waiting, 1, memory_order_relaxed);
 }
 
+/* What had better go after all others is bulk from now on. */
+static struct lane_work *next_of_people(struct lane *lane)
+{
+	struct lane_work *work;
+
+	while ((work = take(&lane->people.first, &lane->people.last)) != NULL) {
+		if (lane->owner.gives_way == NULL ||
+			!lane->owner.gives_way(lane->owner.owner, work))
+			break;
+		atomic_fetch_sub_explicit(&lane->people_waiting, 1, memory_order_relaxed);
+		work->bulk = true;
+		append(&lane->bulk.first, &lane->bulk.last, work);
+	}
+	return work;
+}
+
 static struct lane_work *next_work(struct lane *lane)
 {
 	struct lane_work *work = take(&lane->again.first, &lane->again.last);
 
 	if (work != NULL)
 		return work; /* it has left the count at its first run */
-	work = take(&lane->people.first, &lane->people.last);
+	work = next_of_people(lane);
 	if (work == NULL && lane->group == 0)
 		work = take(&lane->bulk.first, &lane->bulk.last);
 	if (work != NULL)

@@ -35,6 +35,9 @@ struct lane_bounds {
 struct lane_owner {
 	void (*run)(void *owner, struct lane_work *work);
 	void (*flush)(void *owner);
+	/* Asked when its turn comes: whether people's work had better go after all others', like
+	 * bulk. NULL: never. */
+	bool (*gives_way)(void *owner, const struct lane_work *work);
 	void *owner;
 };
 

@@ -21,10 +21,12 @@ int bind_hash(lua_State *L);
 int bind_http(lua_State *L);
 int bind_id(lua_State *L);
 int bind_json(lua_State *L);
+int bind_language(lua_State *L);
 int bind_log(lua_State *L);
 int bind_metrics(lua_State *L);
 int bind_projection(lua_State *L);
 int bind_text(lua_State *L);
+int bind_zone(lua_State *L);
 
 /* The keys of the state's tenant, or NULL while the state is not yet bound to a store. */
 const unsigned char *bind_id_key(lua_State *L);
@@ -54,6 +56,9 @@ void bind_push_buf(lua_State *L, struct buf *buf);
 
 /* Pushes a decimal; `currency` is three capital letters, or empty for a plain number. */
 void bind_push_decimal(lua_State *L, int64_t units, unsigned scale, const char *currency);
+
+/* Whether both values are decimals and the same amount of the same currency, written alike. */
+bool bind_decimal_same(lua_State *L, int left, int right);
 
 /* If the value at `index` is a decimal, appends it as JSON (a string, or amount and currency) and
  * returns true. */

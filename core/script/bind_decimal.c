@@ -270,6 +270,15 @@ static int decimal_less_equal(lua_State *L)
 	return 1;
 }
 
+bool bind_decimal_same(lua_State *L, int left, int right)
+{
+	const struct value *a = luaL_testudata(L, left, value_type);
+	const struct value *b = luaL_testudata(L, right, value_type);
+
+	return a != NULL && b != NULL && a->units == b->units && a->scale == b->scale &&
+	       strcmp(a->currency, b->currency) == 0;
+}
+
 /* Money of two currencies is never equal, and neither is something that is no decimal; a plain
  * decimal against money, or two scales, is a programmer's mistake. */
 static int decimal_equal(lua_State *L)

@@ -48,5 +48,7 @@ int bind_generation(lua_State *L)
 	lua_setfield(L, -2, "hash");
 	lua_pushstring(L, generation_settings(gen));
 	lua_setfield(L, -2, "settings");
+	lua_pushboolean(L, generation_has_passed(gen));
+	lua_setfield(L, -2, "passed");
 	return 1;
 }

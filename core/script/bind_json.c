@@ -4,6 +4,7 @@
  * stays an array; an object is a plain table. Written texts are canonical: the same value always
  * gives the same bytes, with the keys of objects in the order of their bytes. */
 #include "script/bind.h"
+#include "script/json_plain.h"
 
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -118,9 +119,12 @@ static int json_decode(lua_State *L)
 {
 	size_t len;
 	const char *text = luaL_checklstring(L, 1, &len);
-	json_t **doc = push_doc(L);
 	struct json_fault fault;
+	json_t **doc;
 
+	if (json_plain_push(L, text, len, array_type))
+		return 1;
+	doc = push_doc(L);
 	*doc = json_in_parse(text, len, &fault);
 	if (*doc == NULL)
 		return push_fault(L, &fault);

@@ -27,10 +27,20 @@ static int text(lua_State *L)
 	return 1;
 }
 
+/* shared() -> whether they count several companies together */
+static int shared(lua_State *L)
+{
+	const struct metrics *metrics = state_of(L)->host.metrics;
+
+	lua_pushboolean(L, metrics != NULL && metrics_are_shared(metrics));
+	return 1;
+}
+
 int bind_metrics(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{"route", route_number},
+		{"shared", shared},
 		{"text", text},
 		{NULL, NULL},
 	};

@@ -560,8 +560,9 @@ static int copy(lua_State *L)
 	lua_pushnil(L);
 	while (lua_next(L, 1) != 0) {
 		lua_pushvalue(L, -2);
-		lua_insert(L, -2);
+		lua_pushvalue(L, -2);
 		lua_rawset(L, 2);
+		lua_pop(L, 1);
 	}
 	if (lua_getmetatable(L, 1))
 		lua_setmetatable(L, 2);

@@ -57,7 +57,8 @@ static int enter(lua_State *L)
 {
 	struct task *task = task_current(L);
 	const char *route = luaL_checkstring(L, 1);
-	int shut = fuse_shut(route);
+	const char *tenant = task != NULL ? task->state->host.tenant : NULL;
+	int shut = tenant != NULL ? fuse_shut(tenant, route) : 0;
 
 	if (task != NULL) {
 		task->route = route;

@@ -14,7 +14,8 @@ static const char wait_mark;
 
 static bool waits(lua_State *co)
 {
-	return lua_status(co) == LUA_YIELD && lua_touserdata(co, -1) == &wait_mark;
+	return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
+	       lua_touserdata(co, -1) == &wait_mark;
 }
 
 int wait_pass(lua_State *L, lua_KContext context, lua_KFunction then)

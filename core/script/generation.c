@@ -17,6 +17,7 @@ enum { FILE_MAX = 16 * 1024 * 1024, DEPTH_MAX = 32, PART_HEAD = 8 };
 
 struct generation {
 	atomic_uint uses;
+	atomic_bool passed; /* relaxed: it saves work, and orders nothing */
 	char hash[2 * HASH_BYTES + 1];
 	char *settings;
 	struct generation_file *files; /* sorted by path */
@@ -312,6 +313,16 @@ int generation_unpack(struct generation **made, const char *bytes, size_t len, s
 	make_hash(gen);
 	*made = gen;
 	return 0;
+}
+
+void generation_passed(struct generation *gen)
+{
+	atomic_store_explicit(&gen->passed, true, memory_order_relaxed);
+}
+
+bool generation_has_passed(const struct generation *gen)
+{
+	return atomic_load_explicit(&gen->passed, memory_order_relaxed);
 }
 
 struct generation *generation_take(struct generation *gen)

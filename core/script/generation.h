@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct generation;
@@ -34,6 +35,11 @@ int generation_read(struct generation **gen, const struct generation_source *sou
  * whose hash the caller compares with what it asked for. */
 void generation_pack(const struct generation *gen, struct buf *to);
 int generation_unpack(struct generation **gen, const char *bytes, size_t len, struct err *err);
+
+/* Notes that a state of it has been loaded: what is checked in it once need not be checked again.
+ * Any thread. */
+void generation_passed(struct generation *gen);
+bool generation_has_passed(const struct generation *gen);
 
 struct generation *generation_take(struct generation *gen);
 void generation_drop(struct generation *gen);

@@ -32,6 +32,7 @@ static const luaL_Reg modules[] = {
 	{"core.http", bind_http},
 	{"core.id", bind_id},
 	{"core.json", bind_json},
+	{"core.language", bind_language},
 	{"core.log", bind_log},
 	{"core.meters", bind_meters},
 	{"core.metrics", bind_metrics},
@@ -40,6 +41,7 @@ static const luaL_Reg modules[] = {
 	{"core.store", bind_store},
 	{"core.task", bind_task},
 	{"core.text", bind_text},
+	{"core.zone", bind_zone},
 	{"lpeg", luaopen_lpeg},
 	{NULL, NULL},
 };

@@ -154,6 +154,7 @@ int state_new(
 	}
 	lua_settop(L, 0);
 	tune_collector(L);
+	generation_passed(gen);
 	*made = state;
 	return 0;
 out:

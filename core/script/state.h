@@ -8,7 +8,7 @@
  * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that
  * `require` finds by the names core.store, core.json, core.decimal, core.hash, core.id, core.text,
  * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task, core.attempts,
- * core.meters, core.http, core.metrics, core.projection, core.alarm. */
+ * core.meters, core.http, core.metrics, core.projection, core.alarm, core.language, core.zone. */
 #pragma once
 
 #include "base/err.h"
@@ -46,6 +46,7 @@ struct state_host {
 	struct attempts *attempts; /* failed sign-ins; NULL where nobody signs in */
 	struct meters *meters;     /* what is read; NULL: nothing is counted */
 	struct metrics *metrics;   /* NULL: nothing is counted */
+	const char *tenant;        /* whose routes are shut: see fuse.h; NULL: nobody's */
 	/* Where reads must give way to others, which routes are known for it: those end at once.
 	 * NULL elsewhere. */
 	struct pace *pace;
@@ -93,7 +94,8 @@ struct breach_words {
 
 /* What a task ended with. Bytes are valid only inside the callback. */
 struct task_result {
-	unsigned route; /* its number in the metrics */
+	unsigned route;     /* its number in the metrics */
+	const char *plugin; /* whose action it is, or NULL */
 	int rc; /* 0; TM_ESCRIPT: a Lua error, `text` is the traceback; TM_EBUDGET: `breach`;
 		   TM_EGIVEWAY: a read that must run elsewhere, or later; TM_ELOST, TM_EFULL …: from
 		   the store */

@@ -266,6 +266,7 @@ static void deliver(struct task *task)
 	struct state *state = task->state;
 
 	task->result.route = task->route_number;
+	task->result.plugin = task->plugin;
 	count_memory(state);
 	task->done(task->data, &task->result);
 	thread_clear(task);
@@ -328,6 +329,7 @@ static void describe_error(struct task *task)
 	lua_pushcfunction(L, describe);
 	lua_pushlightuserdata(L, task);
 	lua_xmove(task->L, L, 1);
+	run_prepare(L);
 	run_moves(&task->run, L);
 	task->run.left_ns = budget_of(task);
 	run_begin(&task->run, state, task_growth(state), &before);
@@ -362,8 +364,10 @@ static void describe_breach(struct task *task)
 		snprintf(run->plugin, sizeof run->plugin, "%s", task->plugin);
 	if (task->state->host.metrics != NULL)
 		metrics_break(task->state->host.metrics, run->plugin, run->broken == BREACH_MEMORY);
-	if (task->route != NULL)
-		fuse_count(task->route);
+	if (task->state->host.tenant != NULL)
+		fuse_blame(task->state->host.tenant, run->plugin);
+	if (task->route != NULL && task->state->host.tenant != NULL)
+		fuse_count(task->state->host.tenant, task->route);
 	buf_printf(&task->text, "%s%s %s: %s", run->plugin[0] != '\0' ? "the plugin " : "it",
 		run->plugin,
 		run->broken == BREACH_MEMORY ? "needs too much memory" : "takes too long",

@@ -144,7 +144,7 @@ void store_mark_end(
 /* What a reader may keep in memory instead of asking again: everything that units declare by
  * store_touch when they change it. The epoch is another number as soon as such a change is on disk
  * (before anybody hears of it) and, on the writing connection itself, as soon as it is made or
- * taken back. What was kept under another epoch must be forgotten. */
+ * taken back, or a group of units is lost. What was kept under another epoch must be forgotten. */
 uint64_t store_epoch(const struct store_conn *conn);
 void store_touch(struct store_unit *unit);
 

@@ -48,6 +48,27 @@ bool gzip_pack(struct gzip *gzip, const void *bytes, size_t len, struct buf *to)
 	return true;
 }
 
+/* As zlib asks: again while the room was filled. */
+bool gzip_piece(struct gzip *gzip, const void *bytes, size_t len, bool last, struct buf *to)
+{
+	z_stream *stream = &gzip->stream;
+
+	stream->next_in = (z_const Bytef *)bytes;
+	stream->avail_in = (uInt)len;
+	do {
+		char *out = len < UINT_MAX ? buf_reserve(to, PIECE) : NULL;
+
+		if (out == NULL)
+			return false;
+		stream->next_out = (Bytef *)out;
+		stream->avail_out = PIECE;
+		if (deflate(stream, last ? Z_FINISH : Z_SYNC_FLUSH) == Z_STREAM_ERROR)
+			return false;
+		to->len += PIECE - stream->avail_out;
+	} while (stream->avail_out == 0);
+	return true;
+}
+
 bool gzip_is(const void *packed, size_t packed_len, const void *bytes, size_t len)
 {
 	z_stream stream = {.next_in = (z_const Bytef *)packed, .avail_in = (uInt)packed_len};

@@ -21,5 +21,9 @@ void gzip_free(struct gzip *gzip);
  * memory. */
 bool gzip_pack(struct gzip *gzip, const void *bytes, size_t len, struct buf *to);
 
+/* For a text that comes in pieces: appends what unpacks to all that has come so far, and with the
+ * `last` piece, after which the packer is good for nothing more, the end. False without memory. */
+bool gzip_piece(struct gzip *gzip, const void *bytes, size_t len, bool last, struct buf *to);
+
 /* Whether `packed` is `bytes`, packed as one member. */
 bool gzip_is(const void *packed, size_t packed_len, const void *bytes, size_t len);

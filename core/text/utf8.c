@@ -1,14 +1,16 @@
 #include "text/utf8.h"
 
 #include "base/err.h"
+#include "text/utf16.h"
 
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/ucasemap.h>
+#include <unicode/uchar.h>
 #include <unicode/unorm2.h>
-#include <unicode/ustring.h>
+#include <unicode/utf16.h>
 
 static bool is_tail(unsigned char c)
 {
@@ -103,10 +105,13 @@ static int lower_ascii(struct buf *out, const char *text, size_t len)
 	return 0;
 }
 
-static int lower_mapped(struct buf *out, const UCaseMap *map, const char *text, size_t len)
+typedef int32_t (*mapping)(const UCaseMap *, char *, int32_t, const char *, int32_t, UErrorCode *);
+
+static int map_with(
+	struct buf *out, const UCaseMap *map, mapping apply, const char *text, size_t len)
 {
 	UErrorCode status = U_ZERO_ERROR;
-	int32_t need = ucasemap_utf8ToLower(map, NULL, 0, text, (int32_t)len, &status);
+	int32_t need = apply(map, NULL, 0, text, (int32_t)len, &status);
 	char *to;
 
 	if (status != U_BUFFER_OVERFLOW_ERROR)
@@ -115,14 +120,14 @@ static int lower_mapped(struct buf *out, const UCaseMap *map, const char *text, 
 	if (to == NULL)
 		return TM_ENOMEM;
 	status = U_ZERO_ERROR;
-	ucasemap_utf8ToLower(map, to, need, text, (int32_t)len, &status);
+	apply(map, to, need, text, (int32_t)len, &status);
 	if (U_FAILURE(status))
 		return TM_EINVAL;
 	out->len += (size_t)need;
 	return 0;
 }
 
-int utf8_lower(struct buf *out, const char *text, size_t len)
+static int map_case(struct buf *out, mapping apply, const char *text, size_t len)
 {
 	UErrorCode status = U_ZERO_ERROR;
 	UCaseMap *map;
@@ -135,63 +140,119 @@ int utf8_lower(struct buf *out, const char *text, size_t len)
 	map = ucasemap_open("", 0, &status);
 	if (U_FAILURE(status))
 		return TM_ENOMEM;
-	rc = lower_mapped(out, map, text, len);
+	rc = map_with(out, map, apply, text, len);
 	ucasemap_close(map);
 	return rc;
 }
 
-/* Normal form C has at most three times as many UTF-16 units as the text had, and a unit takes at
- * most three bytes of UTF-8. */
-static int normalize_units(struct buf *out, const UNormalizer2 *nfc, UChar *units, int32_t count)
+int utf8_lower(struct buf *out, const char *text, size_t len)
+{
+	return map_case(out, ucasemap_utf8ToLower, text, len);
+}
+
+int utf8_fold(struct buf *out, const char *text, size_t len)
+{
+	return map_case(out, ucasemap_utf8FoldCase, text, len);
+}
+
+/* Whether what `c` becomes when it is taken apart begins with a mark that belongs to what stands
+ * before it. */
+static bool is_mark(const UNormalizer2 *apart, UChar32 c)
+{
+	return c >= 0x300 && !unorm2_hasBoundaryBefore(apart, c);
+}
+
+/* Bringing n marks into order takes n * n steps. So that nobody can burn a thread with a text of
+ * nothing else, a run of them is cut by a joiner, as the Stream-Safe Text Process says (UAX #15,
+ * section 13); no language has more than a few. `safe` has room for one unit in MARKS more. */
+enum { MARKS = 30, JOINER = 0x034f };
+
+static int32_t cut_marks(const UNormalizer2 *apart, UChar *safe, const UChar *units, int32_t count)
+{
+	int32_t done = 0, at = 0;
+	unsigned marks = 0;
+
+	while (at < count) {
+		int32_t from = at;
+		UChar32 c;
+
+		U16_NEXT(units, at, count, c);
+		marks = is_mark(apart, c) ? marks + 1 : 0;
+		if (marks > MARKS) {
+			safe[done++] = JOINER;
+			marks = 1;
+		}
+		while (from < at)
+			safe[done++] = units[from++];
+	}
+	return done;
+}
+
+static int normalize_units(
+	struct buf *out, const UNormalizer2 *form, const UChar *units, int32_t count)
 {
 	UErrorCode status = U_ZERO_ERROR;
-	int32_t room = count * 3;
-	UChar *normal = malloc((size_t)room * sizeof *normal);
-	int32_t len;
-	char *to;
+	UChar *safe = malloc(((size_t)count + (size_t)count / MARKS + 1) * sizeof *safe);
+	UChar *normal = NULL;
+	int32_t room;
+	int rc = TM_ENOMEM;
 
+	if (safe == NULL)
+		goto out;
+	count = cut_marks(unorm2_getNFDInstance(&status), safe, units, count);
+	room = unorm2_normalize(form, safe, count, NULL, 0, &status);
+	status = U_ZERO_ERROR;
+	normal = malloc(((size_t)room + 1) * sizeof *normal);
 	if (normal == NULL)
-		return TM_ENOMEM;
-	count = unorm2_normalize(nfc, units, count, normal, room, &status);
-	to = U_SUCCESS(status) ? buf_reserve(out, (size_t)count * 3) : NULL;
-	if (to != NULL)
-		u_strToUTF8(to, count * 3, &len, normal, count, &status);
+		goto out;
+	unorm2_normalize(form, safe, count, normal, room + 1, &status);
+	rc = U_SUCCESS(status) ? utf16_append(out, normal, room) : utf16_failure(status);
+out:
 	free(normal);
-	if (to == NULL || U_FAILURE(status))
-		return out->failed ? TM_ENOMEM : TM_EINVAL;
-	out->len += (size_t)len;
-	return 0;
+	free(safe);
+	return rc;
+}
+
+static int normalize(struct buf *out, const UNormalizer2 *form, const char *text, size_t len)
+{
+	UErrorCode status = U_ZERO_ERROR;
+	UChar *units;
+	int32_t count;
+	int rc = TM_ENOMEM;
+
+	units = form != NULL ? utf16_of(text, len, &count, &rc) : NULL;
+	if (units == NULL)
+		return rc;
+	if (unorm2_quickCheck(form, units, count, &status) == UNORM_YES) {
+		buf_append(out, text, len);
+		rc = out->failed ? TM_ENOMEM : 0;
+	} else {
+		rc = normalize_units(out, form, units, count);
+	}
+	free(units);
+	return rc;
+}
+
+static int append_ascii(struct buf *out, const char *text, size_t len)
+{
+	buf_append(out, text, len);
+	return out->failed ? TM_ENOMEM : 0;
 }
 
 int utf8_normalize(struct buf *out, const char *text, size_t len)
 {
 	UErrorCode status = U_ZERO_ERROR;
-	const UNormalizer2 *nfc;
-	UChar *units;
-	int32_t count;
-	int rc;
 
-	if (is_ascii(text, len)) {
-		buf_append(out, text, len);
-		return out->failed ? TM_ENOMEM : 0;
-	}
-	if (len > INT32_MAX / 9 || !utf8_valid(text, len))
-		return TM_EINVAL;
-	nfc = unorm2_getNFCInstance(&status);
-	units = malloc(len * sizeof *units);
-	if (units == NULL || U_FAILURE(status)) {
-		free(units);
-		return TM_ENOMEM;
-	}
-	u_strFromUTF8(units, (int32_t)len, &count, text, (int32_t)len, &status);
-	if (U_FAILURE(status)) {
-		rc = TM_EINVAL;
-	} else if (unorm2_quickCheck(nfc, units, count, &status) == UNORM_YES) {
-		buf_append(out, text, len);
-		rc = out->failed ? TM_ENOMEM : 0;
-	} else {
-		rc = normalize_units(out, nfc, units, count);
-	}
-	free(units);
-	return rc;
+	if (is_ascii(text, len))
+		return append_ascii(out, text, len);
+	return normalize(out, unorm2_getNFCInstance(&status), text, len);
+}
+
+int utf8_normalize_compat(struct buf *out, const char *text, size_t len)
+{
+	UErrorCode status = U_ZERO_ERROR;
+
+	if (is_ascii(text, len))
+		return append_ascii(out, text, len);
+	return normalize(out, unorm2_getNFKCInstance(&status), text, len);
 }

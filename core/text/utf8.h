@@ -23,8 +23,16 @@ size_t utf8_length(const char *text, size_t len);
  * TM_ENOMEM. */
 int utf8_lower(struct buf *out, const char *text, size_t len);
 
+/* Appends the text as it is compared when case shall not count: full case folding, no language's
+ * own. Returns as utf8_lower. */
+int utf8_fold(struct buf *out, const char *text, size_t len);
+
 /* Takes white space (by Unicode's property White_Space) off both ends of a valid text. */
 void utf8_trim(const char **text, size_t *len);
 
-/* Appends the text in normal form C. Returns 0, TM_EINVAL or TM_ENOMEM. */
+/* Appends the text in normal form C, or KC, in which also what only looks different is the same
+ * (full-width letters, ligatures, circled numbers). More than 30 combining marks in a row are cut
+ * by U+034F, as UAX #15 says, so that no text takes more than linear time. Returns 0, TM_EINVAL or
+ * TM_ENOMEM. */
 int utf8_normalize(struct buf *out, const char *text, size_t len);
+int utf8_normalize_compat(struct buf *out, const char *text, size_t len);

@@ -237,6 +237,22 @@ function policies.meters_of_sums(entity, actor, fields)
   return list
 end
 
+--- Whether it matters to the actor's grants for an action which fields are touched.
+---@return boolean
+function policies.asks_fields(entity, action, actor)
+  if actor.system then
+    return false
+  end
+  local grants = grants_of(entity, action, actor)
+  if grants.asks_fields == nil then
+    grants.asks_fields = false
+    for _, grant in ipairs(grants) do
+      grants.asks_fields = grants.asks_fields or grant.fields ~= nil
+    end
+  end
+  return grants.asks_fields
+end
+
 --- Whether the actor has any grant at all for an action, touching `fields`.
 ---@param fields string[]|nil
 ---@return boolean

@@ -81,6 +81,8 @@ local function key_of(only, expand, sort)
   return (only and "" or "*") .. table.concat(parts, " ")
 end
 
+local none = {}
+
 --- The projection for a question.
 ---@param entity table
 ---@param only table|nil a set of field names; nil: all
@@ -88,7 +90,7 @@ end
 ---@param sort table[]|nil { column } …
 ---@return table
 function projections.of(entity, only, expand, sort)
-  expand, sort = expand or {}, sort or {}
+  expand, sort = expand or none, sort or none
   if not only and #expand == 0 and #sort == 0 then
     entity.projection = entity.projection or make(entity, nil, expand, sort)
     return entity.projection
@@ -145,11 +147,12 @@ end
 
 --- The order of a list: its columns' places, negative for descending, and the place of what says whether a row fits.
 ---@param made table a projection
----@param asked table of sql.list: `sort`, `fitting`
+---@param sort table[] { column, descending } …, the id last
+---@param has_fits boolean
 ---@return integer[]
-function projections.order(made, asked)
-  local order = { fits = asked.fitting and made.count + 1 or nil }
-  for i, key in ipairs(asked.sort) do
+function projections.order(made, sort, has_fits)
+  local order = { fits = has_fits and made.count + 1 or nil }
+  for i, key in ipairs(sort) do
     order[i] = made.position[key.column] * (key.descending and -1 or 1)
   end
   return order

@@ -270,16 +270,18 @@ local function count(entity, branches, condition, most)
   return found
 end
 
--- The condition by which an index finds few records, if there is one.
-local function find_selective(entity, conditions)
+-- Whether by a condition an index finds few records.
+local function finds_few(entity, conditions)
   for _, condition in ipairs(conditions) do
     local finds = condition.operator == "eq" or condition.operator == "in"
-    if finds and registry.orders(entity, condition.column)
+    if finds and registry.is_unique(entity, condition.column) then
+      return true
+    elseif finds and registry.orders(entity, condition.column)
       and count(entity, everything, condition, FEW + 1) <= FEW then
-      return condition
+      return true
     end
   end
-  return nil
+  return false
 end
 
 -- Who has very many units sees a great part of all, or very little.
@@ -311,14 +313,14 @@ end
 -- of the list within each branch; or all are sorted.
 local function scans_of(entity, asked)
   local conditions, branches, first = asked.conditions, asked.branches, asked.sort[1].column
-  if find_selective(entity, conditions) then
-    asked.finding = conditions
+  if finds_few(entity, conditions) then
+    asked.finding, asked.fitting = conditions, {}
     return list_sql.scans(entity, asked, branches[1].column and "filtered" or "all")
   elseif not registry.orders(entity, first, branches[1].column ~= nil) then
     if asked.bounded and count(entity, branches, nil, SORTED + 1) > SORTED then
       refuse_order(entity, asked.sort)
     end
-    asked.finding = conditions
+    asked.finding, asked.fitting = conditions, {}
     return list_sql.scans(entity, asked, branches[1].column and "sorted" or "all")
   end
   asked.finding, asked.fitting = {}, {}
@@ -351,12 +353,11 @@ function query.list(entity, question)
   if #branches == 0 then
     return "", nil
   end
-  local asked = {
+  local scans, has_fits = scans_of(entity, {
     columns = made.columns, branches = branches, conditions = conditions, sort = sort, after = after, limit = limit + 1,
     bounded = true,
-  }
-  local scans = scans_of(entity, asked)
-  local objects, _, last = projections.read(made, limit, projections.order(made, asked), scans)
+  })
+  local objects, _, last = projections.read(made, limit, projections.order(made, sort, has_fits), scans)
   return objects, last and make_cursor(made, last, sort, scope) or nil
 end
 
@@ -374,11 +375,11 @@ function query.records(entity, conditions, sort, limit)
   local found = {}
   if #branches > 0 then
     local made = projections.of(entity)
-    local asked = {
+    local scans, has_fits = scans_of(entity, {
       columns = made.columns, branches = branches, conditions = conditions_read, sort = sorted, limit = limit,
-    }
-    local scans = scans_of(entity, asked)
-    for i, record in ipairs(records.found(made, limit, projections.order(made, asked), scans)) do
+    })
+    local order = projections.order(made, sorted, has_fits)
+    for i, record in ipairs(records.found(made, limit, order, scans)) do
       local visible, counted = policies.visible(entity, actor, record)
       meters.note_one(counted, counted and id.open(record.id))
       found[i] = records.masked(entity, record, visible)

@@ -255,7 +255,7 @@ local function names_fault(faults, name)
 end
 
 local function check_required(entity, record, faults)
-  for _, field in ipairs(#faults < MAX_FAULTS and entity.required or {}) do
+  for _, field in ipairs(#faults < MAX_FAULTS and entity.required or none) do
     if record[field.name] == nil and not names_fault(faults, field.name) then
       faults[#faults + 1] = problem.fault(field.name, "field.required")
     end
@@ -263,7 +263,11 @@ local function check_required(entity, record, faults)
 end
 
 -- The names of the fields that were given and that the actor may know: rights are asked before values are looked at.
-local function names_given(entity, input, actor)
+-- Nil where no grant asks for fields.
+local function names_given(entity, action, input, actor)
+  if not policies.asks_fields(entity, action, actor) then
+    return nil
+  end
   local names, known = {}, policies.known_fields(entity, actor)
   for name in pairs(input) do
     if entity.by_name[name] and (known == true or known[name]) then
@@ -351,7 +355,7 @@ local ROOM_OF_NEW = 8 -- id, version, times, defaults
 function records.create(entity, input)
   local ctx = context.current()
   local actor = ctx.actor
-  local given = names_given(entity, input, actor)
+  local given = names_given(entity, "create", input, actor)
   if not policies.any(entity, "create", actor, given) then
     forbidden()
   end
@@ -377,47 +381,17 @@ function records.create(entity, input)
   return record, inner
 end
 
--- Whether two values of a field are the same; amounts also when their currencies differ, where == would raise.
-local function same(a, b)
-  if type(a) == "userdata" and type(b) == "userdata" then
-    return a:currency() == b:currency() and a:scale() == b:scale() and a:units() == b:units()
-  end
-  return a == b
-end
-
--- What would differ: the names of columns, their values, and the fields' values before and after; nil when nothing would.
-local function difference(entity, before, columns, values)
-  local change = { names = {}, values = {}, old = {}, new = {} }
-  local fields_of, n = entity.fields, 0
-  for i = 1, #fields_of do
-    local field = fields_of[i]
-    local name = field.name
-    local value, was = values[name], before[name]
-    if value ~= nil and (field.kind.secret or not same(was, value ~= json.null and value or nil)) then
-      for _, column in ipairs(field.columns) do
-        n = n + 1
-        change.names[n] = column.name
-        change.values[n] = value ~= json.null and columns[column.at] or nil
-      end
-      change.old[name] = was == nil and json.null or was
-      change.new[name] = value
-    end
-  end
-  change.n = n
-  return n > 0 and change or nil
-end
-
-local function write(ctx, entity, inner, before, after, kind, change)
-  local values, n = change.values, change.n
-  values[n + 1], values[n + 2], values[n + 3] = ctx.at, inner, before.version
-  if run_write(entity, sql.update(entity, change.names), table.unpack(values, 1, n + 3)) ~= 1 then
+-- Writes a change: `text` sets the columns whose values are the first `n` of `parameters`.
+local function write(ctx, entity, inner, before, after, kind, text, parameters, n, old, new)
+  parameters[n + 1], parameters[n + 2], parameters[n + 3] = ctx.at, inner, before.version
+  if run_write(entity, text, table.unpack(parameters, 1, n + 3)) ~= 1 then
     error(("%s %s changed while it was being changed"):format(entity.name, before.id), 0)
   end
   after.version = before.version + 1
   after.changed_at = clock.format(ctx.at)
-  changes.append(ctx, entity, inner, after.version, change.old, change.new)
+  changes.append(ctx, entity, inner, after.version, old, new)
   note_change(ctx, entity, inner, kind, before, after)
-  if entity.name == "user" and change.new.password ~= nil then
+  if entity.name == "user" and new.password ~= nil then
     sessions.finish_others(inner, ctx.session)
   end
   return after
@@ -457,7 +431,7 @@ end
 -- `options`: action, kind (of the change), may_set_state, free_fields (a move sets what it declares, whatever the actor
 -- may otherwise change).
 local function apply(entity, inner, before, actor, input, options)
-  local given = options.free_fields and {} or names_given(entity, input, actor)
+  local given = not options.free_fields and names_given(entity, options.action, input, actor) or nil
   if not policies.allows(entity, options.action, actor, before, given) then
     forbidden()
   end
@@ -472,14 +446,15 @@ local function apply(entity, inner, before, actor, input, options)
   elseif options.action == "update" and not policies.allows(entity, options.action, actor, after, given) then
     forbidden()
   end
-  local change = difference(entity, before, columns, values)
-  if not change then
+  local which, parameters, n, old, new = plan_of(entity):difference(before, columns, values)
+  if not which then
     return before
   end
   for _, name in ipairs(entity.secrets) do
     after[name] = nil
   end
-  return write(context.current(), entity, inner, before, after, options.kind, change)
+  return write(context.current(), entity, inner, before, after, options.kind,
+    sql.update(entity, which, new), parameters, n, old, new)
 end
 
 --- Changes fields of a record. What is given as json.null is cleared.
@@ -555,9 +530,16 @@ function records.archive(entity, sealed)
   local ctx = context.current()
   local after = copy(before)
   after.archived_at = clock.format(ctx.at)
-  return write(ctx, entity, inner, before, after, "archived", {
-    names = { "archived_at" }, values = { ctx.at }, n = 1, old = { archived_at = json.null }, new = { archived_at = after.archived_at },
-  }), inner
+  return write(ctx, entity, inner, before, after, "archived",
+    sql.archive(entity), { ctx.at }, 1, { archived_at = json.null }, { archived_at = after.archived_at }), inner
+end
+
+-- Whether two values of a field are the same; amounts also when their currencies differ, where == would raise.
+local function same(a, b)
+  if type(a) == "userdata" and type(b) == "userdata" then
+    return a:currency() == b:currency() and a:scale() == b:scale() and a:units() == b:units()
+  end
+  return a == b
 end
 
 --- Whether two records of an entity have the same values.

@@ -390,6 +390,19 @@ function registry.orders(entity, column, within)
   return how == "within" or (how == "all" and not within)
 end
 
+--- Whether no two records have the same value in a column.
+---@param entity table
+---@param column string
+---@return boolean
+function registry.is_unique(entity, column)
+  for _, names in ipairs(entity.unique) do
+    if #names == 1 and entity.by_name[names[1]].sort_column == column then
+      return true
+    end
+  end
+  return column == "id"
+end
+
 --- The entity of that name, or nil.
 function registry.get(name)
   return registry.by_name[name]

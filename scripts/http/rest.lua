@@ -31,10 +31,10 @@ end
 rest.answer = answer
 
 -- The answer that shows one record: an object that is JSON already.
-local function answer_object(status, object, version)
+local function answer_object(status, object, version, location)
   return {
-    status = status, headers = { ["content-type"] = "application/json", etag = ('"%d"'):format(version) },
-    body = '{"data":' .. object .. "}",
+    status = status, body = '{"data":' .. object .. "}",
+    headers = { ["content-type"] = "application/json", etag = '"' .. version .. '"', location = location },
   }
 end
 
@@ -42,11 +42,9 @@ end
 -- somebody else gets its id; so does who has seen as many as may be.
 local function answer_record(entity, inner, status, question)
   local object, version = projections.get(inner, query.projection(entity, question))
-  local made = object and meters.may_show() and answer_object(status, object, version) or answer(status, { data = { id = id.seal(inner) } })
-  if status == 201 then
-    made.headers.location = ("/api/v1/%s/%s"):format(entity.name, id.seal(inner))
-  end
-  return made
+  local location = status == 201 and "/api/v1/" .. entity.name .. "/" .. id.seal(inner) or nil
+  return object and meters.may_show() and answer_object(status, object, version, location)
+    or answer(status, { data = { id = id.seal(inner) } }, { location = location })
 end
 
 local function need(entity, action)

@@ -80,31 +80,26 @@ local function add_any_of(b, branches)
   b:add ")"
 end
 
--- The statements of a scan, one for each range. `restrict` adds what makes it this scan. Conditions that an index finds are
--- in WHERE, with those of the column that the list is sorted by; the others are the column after the record's, for the
--- store to look at, so that a scan in which nothing fits is not passed to its end. A list that has to be sorted is
--- small, and has all in WHERE.
-local function parts_of(entity, query, restrict)
+-- The statements of a scan, one for each range. `restrict` adds what makes it this scan. Of the conditions, an index may
+-- look for those in `finding`; from the others the + keeps it away, so that it is the one that has the order. Where there
+-- are other scans beside it (`beside`) these are not in WHERE but the column after the record's, for the store to look at:
+-- so a scan in which nothing fits is not passed to its end before the first row of the list is known.
+local function parts_of(entity, query, beside, restrict)
   local parts = {}
   for i, range in ipairs(ranges_after(query.sort, query.after)) do
     local b = sql.builder()
     b:add(("SELECT %s"):format(query.columns))
-    if query.fitting then
+    if beside then
       b:add ", TRUE"
-      for _, condition in ipairs(query.fitting) do
-        b:condition("", condition)
-      end
+      b:conditions("", query.fitting)
     end
     b:add((" FROM %s WHERE TRUE"):format(name(entity.name)))
     restrict(b)
-    for _, condition in ipairs(query.finding) do
-      b:condition("", condition)
-    end
-    for _, condition in ipairs(range) do
-      b:condition("", condition)
-    end
+    b:conditions("", query.finding)
+    b:conditions("+", not beside and query.fitting or {})
+    b:conditions("", range)
     b:add((" ORDER BY %s"):format(order_by(query.sort)))
-    if not query.fitting then
+    if not beside then
       b:add(" LIMIT ?", query.limit)
     end
     parts[i] = b:part()
@@ -112,48 +107,47 @@ local function parts_of(entity, query, restrict)
   return parts
 end
 
-local function nothing() end
-
 local ways = {}
 
 function ways.merged(entity, query)
-  local scans = {}
-  for i, branch in ipairs(query.branches) do
-    scans[i] = { values = branch.values, parts = parts_of(entity, query, function(b)
+  local scans, branches = {}, query.branches
+  local beside = #branches > 1 or #branches[1].values > 1
+  for i, branch in ipairs(branches) do
+    scans[i] = { values = branch.values, parts = parts_of(entity, query, beside, function(b)
       b:add((" AND %s = :own"):format(name(branch.column)))
     end) }
   end
-  return scans
+  return scans, beside
 end
 
 function ways.sorted(entity, query)
   local scans = {}
   for i, branch in ipairs(query.branches) do
-    scans[i] = { parts = parts_of(entity, query, function(b)
+    scans[i] = { parts = parts_of(entity, query, false, function(b)
       b:add(" AND " .. name(branch.column))
       b:add_list(" IN (%s)", branch.values)
     end) }
   end
-  return scans
+  return scans, false
 end
 
 function ways.filtered(entity, query)
-  return { { parts = parts_of(entity, query, function(b)
+  return { { parts = parts_of(entity, query, false, function(b)
     add_any_of(b, query.branches)
-  end) } }
+  end) } }, false
 end
 
 function ways.all(entity, query)
-  return { { parts = parts_of(entity, query, nothing) } }
+  return { { parts = parts_of(entity, query, false, function() end) } }, false
 end
 
 --- The scans of a page of records.
 ---@param entity table
----@param query table `columns`, `branches`, `finding` and `fitting` (conditions; without the latter all are found),
---- `sort` ({ column, descending, nullable, kind } …, id last), `after` (values of the last row), `limit`
+---@param query table `columns`, `branches`, `finding` and `fitting` (conditions), `sort` ({ column, descending, nullable, kind } …, id last), `after` (values of the last row), `limit`
 ---@param way string "merged": a scan for each value of the branches. "sorted": one for each branch, which sorts its
 --- rows. "filtered": one of all records, which passes over what no branch lets through. "all": who sees all
 ---@return table[] scans see core/script/bind_lists.c
+---@return boolean has_fits whether the column after the record's says which rows fit
 function list.scans(entity, query, way)
   return ways[way](entity, query)
 end

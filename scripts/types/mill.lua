@@ -113,7 +113,7 @@ function Db:as(user) end
 ---@field title? mill.Text
 ---@field needs? table<string, string> plugin → version, such as "^1.2"
 ---@field settings? table<string, mill.Setting|any> name → setting; in a pack also name → value of a plugin's setting
----@field permissions? string[] `{ "elevate" }`: its actions may act as others than the caller
+---@field permissions? table<integer|string, string|string[]> such as `{ "elevate", net = { "erp.example.com" } }`
 
 ---A setting, as a manifest declares it.
 ---@class mill.Setting
@@ -218,6 +218,12 @@ function Db:as(user) end
 ---@field notes? table<string, mill.Text> what a note means, for the report
 ---@field migration? boolean true: reactions stay silent
 
+---@class mill.Cache
+---@field title mill.Text what it holds
+---@field entries integer how many values it keeps at most
+---@field within? string a duration: the value may be read from records, for the running actor, and be that old
+---@field make fun(key: string|integer|boolean): any the value of a key: plain, and not to be told from one made now
+
 ---@class mill.ProblemSpec
 ---@field status? integer 400 to 499; 422 without it
 ---@field code? string for programs; "refused" without it
@@ -280,6 +286,11 @@ function mill.page(path) end
 ---@return fun(spec: mill.Mapping): mill.Mapping
 function mill.mapping(name) end
 
+---Declares what is kept from one request to the next, and returns what asks it: `rate("CNY")`.
+---@param name string
+---@return fun(spec: mill.Cache): fun(key: string|integer|boolean): any
+function mill.cache(name) end
+
 ---Decides about a record, and writes down why.
 ---@param name string
 ---@param record mill.Record
@@ -318,6 +329,51 @@ function mill.log(level, text) end
 ---@param name string
 ---@return any
 function mill.setting(name) end
+
+mill.text = {}
+
+---The text as it is compared when neither case nor width nor the form of a letter shall count.
+---@param text string at most 256 KiB
+---@return string
+function mill.text.fold(text) end
+
+---The text as people type it to find it: Chinese characters as syllables of pinyin, everything else folded.
+---@param text string at most 4 KiB
+---@return string
+function mill.text.pinyin(text) end
+
+---The words of the text, without blanks and punctuation.
+---@param text string at most 64 KiB
+---@param language? "en"|"zh" the reader's without it
+---@return string[]
+function mill.text.words(text, language) end
+
+---Bytes whose order is that of the texts in the language; of Chinese, by pinyin.
+---@param text string at most 64 KiB
+---@param language? "en"|"zh" the reader's without it
+---@return string
+function mill.text.sort_key(text, language) end
+
+---A number or an amount as people write it.
+---@param number integer|mill.Amount|string
+---@param language? "en"|"zh" the reader's without it
+---@return string
+function mill.text.number(number, language) end
+
+---A day as people write it.
+---@param day string such as "2026-11-23"
+---@param language? "en"|"zh" the reader's without it
+---@param style? "short"|"medium"|"long" medium without it
+---@return string
+function mill.text.date(day, language, style) end
+
+---A time as people write it where the clocks are those of a zone.
+---@param time string RFC 3339
+---@param zone string such as "Asia/Shanghai"
+---@param language? "en"|"zh" the reader's without it
+---@param style? "short"|"medium"|"long" medium without it
+---@return string
+function mill.text.time(time, zone, language, style) end
 
 ---An amount of money.
 ---@param text string|integer such as "12.50"

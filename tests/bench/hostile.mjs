@@ -90,7 +90,7 @@ try {
   say('get, under fire', under_fire.gets);
   say('create, alone', calm.creates);
   say('create, under fire', under_fire.creates);
-  const states = (server.logs.match(/made again/g) ?? []).length;
+  const states = (server.logs.match(/made for a thread that had none/g) ?? []).length;
   console.log(`  ${hostile.snippets.length} snippets at once: ${[...counts].sort().map(([status, count]) => `${count} × ${status}`).join(', ')}; `
     + `${states} states made again`);
 } finally {

@@ -42,11 +42,14 @@ static lua_State *new_state(void)
 		{"core.clock", bind_clock},
 		{"core.csv", bind_csv},
 		{"core.decimal", bind_decimal},
+		{"core.fields", bind_fields},
 		{"core.hash", bind_hash},
 		{"core.id", bind_id},
 		{"core.json", bind_json},
+		{"core.language", bind_language},
 		{"core.log", bind_log},
 		{"core.text", bind_text},
+		{"core.zone", bind_zone},
 		{NULL, NULL},
 	};
 	lua_State *L = luaL_newstate();

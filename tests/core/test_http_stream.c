@@ -1,5 +1,6 @@
 /* Answers that are given piece by piece. */
 #include "test_http_world.h"
+#include "text/gzip.h"
 
 /* A producer on the world's own loop. */
 struct producer {
@@ -45,6 +46,21 @@ static void answer_held(struct world *world, struct producer *producer, int stat
 	http_answer_stream(world->held[world->held_count - 1],
 		&(struct http_answer){.status = status, .headers = &header, .header_count = 1},
 		producer->stream);
+}
+
+/* Takes the chunks apart: what they hold goes to `to`. */
+static void unchunk(struct buf *heard, struct buf *to)
+{
+	char *at = strstr(buf_text(heard), "\r\n\r\n") + 4;
+	size_t size;
+
+	while ((size = strtoul(at, &at, 16)) > 0) { /* the bytes may hold NULs */
+		assert_memory_equal(at, "\r\n", 2);
+		assert_memory_equal(at + 2 + size, "\r\n", 2);
+		buf_append(to, at + 2, size);
+		at += size + 4;
+	}
+	assert_string_equal(at, "\r\n\r\n");
 }
 
 static void wait_for_call(struct world *world, struct producer *producer)
@@ -420,6 +436,65 @@ static void test_after_the_grace_a_stream_is_cut_and_its_producer_told(void **st
 	end_world(&world);
 }
 
+static void test_json_is_packed_piece_by_piece_for_who_asks(void **state)
+{
+	struct http_answer_header headers[] = {
+		{"Content-Type", text_of("application/json")}, {"ETag", text_of("\"7\"")}};
+	struct http_answer answer = {.status = 200, .headers = headers, .header_count = 2};
+	struct world world;
+	struct producer producer;
+	struct buf heard = BUF_EMPTY, body = BUF_EMPTY, said = BUF_EMPTY, first = BUF_EMPTY;
+	int fd;
+
+	(void)state;
+	make_world(&world, &http_default_limits);
+	make_producer(&world, &producer);
+	fd = ask_held(&world, "GET /hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+			      "Accept-Encoding: gzip\r\n\r\n");
+	http_answer_stream(world.held[0], &answer, producer.stream);
+	assert_true(hear(&world, fd, &heard, "\r\n\r\n"));
+	for (int i = 0; i < 300; i++) {
+		char piece[1000];
+
+		snprintf(piece, sizeof piece, "{\"number\":%d,\"text\":\"%0500d\"},", i, i);
+		buf_puts(&said, piece);
+		give(&producer, piece);
+		if (i % 50 == 0)
+			turn(&world, 1);
+		if (i == 0) { /* this one leaves before the others are said */
+			assert_true(hear(&world, fd, &first, "\r\n"));
+			buf_append(&heard, first.data, first.len);
+		}
+	}
+	http_stream_end(producer.stream);
+	assert_true(hear(&world, fd, &heard, NULL));
+
+	assert_heard(&heard, "Content-Encoding: gzip\r\n");
+	assert_heard(&heard, "Vary: Accept-Encoding\r\n");
+	assert_heard(&heard, "ETag: \"7-gzip\"\r\n");
+	unchunk(&heard, &body);
+	assert_in_range(body.len, 100, said.len / 10);
+	assert_true(gzip_is(body.data, body.len, said.data, said.len));
+	close(fd);
+
+	buf_clear(&heard);
+	make_producer(&world, &producer);
+	fd = ask_held(&world, "GET /hold HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n");
+	http_answer_stream(world.held[1], &answer, producer.stream);
+	http_stream_end(producer.stream);
+	assert_true(hear(&world, fd, &heard, NULL));
+	assert_heard(&heard, "Content-Encoding: gzip\r\n");
+	assert_true(gzip_is(strstr(buf_text(&heard), "\r\n\r\n") + 4,
+		heard.len - (size_t)(strstr(buf_text(&heard), "\r\n\r\n") + 4 - heard.data), "",
+		0));
+	close(fd);
+	buf_free(&heard);
+	buf_free(&body);
+	buf_free(&said);
+	buf_free(&first);
+	end_world(&world);
+}
+
 /* A producer on a thread and loop of its own. It counts on, piece by piece. */
 enum { PIECE = 9, PIECES = 1000 * 1000 };
 
@@ -478,21 +553,6 @@ static void join_counter(struct counter *counter)
 	uv_thread_join(&counter->thread);
 	uv_sem_destroy(&counter->made);
 	assert_int_equal(uv_loop_close(&counter->loop), 0);
-}
-
-/* Takes the chunks apart: what they hold goes to `to`. */
-static void unchunk(struct buf *heard, struct buf *to)
-{
-	char *at = strstr(buf_text(heard), "\r\n\r\n") + 4;
-	size_t size;
-
-	while ((size = strtoul(at, &at, 16)) > 0) {
-		assert_memory_equal(at, "\r\n", 2);
-		assert_memory_equal(at + 2 + size, "\r\n", 2);
-		buf_append(to, at + 2, size);
-		at += size + 4;
-	}
-	assert_string_equal(at, "\r\n\r\n");
 }
 
 static void test_another_thread_waits_for_a_slow_reader_and_loses_nothing(void **state)
@@ -574,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_a_slow_producer_is_waited_for),
 		cmocka_unit_test(test_a_stop_lets_a_stream_finish_within_its_grace),
 		cmocka_unit_test(test_after_the_grace_a_stream_is_cut_and_its_producer_told),
+		cmocka_unit_test(test_json_is_packed_piece_by_piece_for_who_asks),
 		cmocka_unit_test(test_another_thread_waits_for_a_slow_reader_and_loses_nothing),
 		cmocka_unit_test(test_clients_may_leave_another_threads_stream_at_any_time),
 	};

@@ -288,6 +288,7 @@ static inline void assert_refused_with(struct world *world, const char *text, in
 		fail_msg("not %d for %s: %s", status, text, buf_text(&heard));
 	assert_heard(&heard, "Connection: close\r\n");
 	assert_heard(&heard, "Content-Type: application/problem+json\r\n");
+	assert_heard(&heard, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	assert_int_equal(count(&heard, "Date: "), 1);
 	assert_int_equal(world->asked, asked);
 	buf_free(&heard);

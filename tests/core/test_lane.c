@@ -149,6 +149,33 @@ static void test_people_go_before_bulk(void **state)
 	end(&world);
 }
 
+static bool is_capital(void *owner, const struct lane_work *work)
+{
+	const struct job *job = (const struct job *)work;
+
+	(void)owner;
+	return job->name < 'a';
+}
+
+static void test_work_that_gives_way_goes_after_all_others_and_goes(void **state)
+{
+	struct job jobs[] = {{.name = 'A'}, {.name = 'B'}, {.name = 'a'},
+		{.name = 'x', .work.bulk = true}, {.name = 'b'}};
+	struct world world;
+
+	(void)state;
+	begin(&world, 8, 8);
+	world.lane.owner.gives_way = is_capital;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(lane_push(&world.lane, &jobs[i].work), 0);
+
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+
+	assert_string_equal(world.story, "ab|x|A|B|");
+	assert_int_equal(atomic_load(&world.lane.waiting), 0);
+	end(&world);
+}
+
 static void test_who_comes_during_a_slice_goes_before_the_next_and_shares_its_commit(void **state)
 {
 	struct job jobs[] = {{.name = 'x', .work.bulk = true, .waits = true},
@@ -397,6 +424,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_waits_together_shares_one_flush),
 		cmocka_unit_test(test_people_go_before_bulk),
+		cmocka_unit_test(test_work_that_gives_way_goes_after_all_others_and_goes),
 		cmocka_unit_test(
 			test_who_comes_during_a_slice_goes_before_the_next_and_shares_its_commit),
 		cmocka_unit_test(test_a_group_that_has_taken_its_time_takes_no_more),

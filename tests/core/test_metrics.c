@@ -112,11 +112,11 @@ static void test_gauges_rise_and_fall(void **state)
 	metrics_gauge_add(metrics, METRICS_CONNECTIONS, 3);
 	metrics_gauge_add(metrics, METRICS_CONNECTIONS, -1);
 	metrics_gauge_set(metrics, METRICS_WAL_BYTES, 4096);
-	metrics_generation(metrics, "abc");
+	metrics_generation(metrics, "acme", "abc");
 
 	check_line(metrics, "tidemill_connections 2");
 	check_line(metrics, "tidemill_wal_bytes 4096");
-	check_line(metrics, "tidemill_generation_info{hash=\"abc\"} 1");
+	check_line(metrics, "tidemill_generation_info{tenant=\"acme\",hash=\"abc\"} 1");
 	metrics_free(metrics);
 }
 

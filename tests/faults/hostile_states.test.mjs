@@ -109,7 +109,7 @@ test('a read that breaks its budget on a worker fails alone, and the worker gets
   assert.equal(status, 500);
   assert.equal(body.title, 'The request took too long');
   assert.deepEqual([...new Set(others.map((one) => one.status))], [200]);
-  await told(/made again/, seen);
+  await told(/made for a thread that had none/, seen);
   for (let i = 0; i < 10; i += 1) assert.equal(await name_of_top(), 'as it was');
 });
 
@@ -123,7 +123,7 @@ test('a change that breaks its budget in the home is undone, and the next one fi
   assert.equal(both[0].body.title, 'The plugin spin took too long');
   assert.equal(both[0].body.detail, 'nothing was changed');
   assert.equal(await name_of_top(), 'as it was');
-  await told(/made again/, seen);
+  await told(/made for a thread that had none/, seen);
 });
 
 test('a rule that breaks its budget takes its request along, and the plugin is named', async () => {
@@ -134,6 +134,22 @@ test('a rule that breaks its budget takes its request along, and the plugin is n
   assert.equal(status, 500);
   assert.equal(body.title, 'The plugin spin took too long');
   assert.deepEqual((await admin.get('/api/v1/top?name=spin')).body.data, []);
+});
+
+test('the actions of a plugin that broke its budget give way to the changes of others', async () => {
+  await serve();
+  const asked = [];
+  const order = [];
+  const note = (name) => ({ status }) => { order.push(`${name} ${status}`); };
+
+  for (let i = 1; i <= rounds; i += 1) asked.push(spin(i).then(note('spin')));
+  await later(50);
+  for (let i = 0; i < 2; i += 1) asked.push(admin.post('/api/v1/top', { name: `other ${i}` }).then(note('other')));
+  await Promise.all(asked);
+
+  // They came last, and are not answered last.
+  assert.deepEqual([...order].sort(), ['other 201', 'other 201', ...Array(rounds).fill('spin 500')]);
+  assert.deepEqual(order.slice(-2), ['spin 500', 'spin 500']);
 });
 
 test('whatever writes in a request, writes in its unit of work: no handle is another one', async () => {

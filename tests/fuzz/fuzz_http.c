@@ -123,11 +123,16 @@ static int dial(void)
 	struct sockaddr_in address = {.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)http_server_port(world.server)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	/* Each time from another address: a port stays taken for a minute after some connections.
+	 */
+	static uint32_t times;
+	struct sockaddr_in from = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f010000 + ++times % 0x10000)};
 	struct linger at_once = {1, 0};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	must(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
-	/* So that no port stays behind for a while. */
+	must(fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof from) == 0);
+	must(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
 	must(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
 	return fd;
 }

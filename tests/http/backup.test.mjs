@@ -42,7 +42,8 @@ async function serve(use, data = join(folder, `data${data_number += 1}`)) {
 
 const create = (admin, name) => admin.post('/api/v1/lead', { name, region: 'east', score: 85 });
 const names_in = async (path) => new Set((await ask(path, 'SELECT name FROM lead')).map(([name]) => name));
-const snapshot = async (path) => Promise.all((await readdir(dirname(path))).sort()
+const snapshot = async (path) => Promise.all((await readdir(dirname(path), { withFileTypes: true }))
+  .filter((entry) => entry.isFile()).map(({ name }) => name).sort()
   .map(async (name) => [name, (await readFile(join(dirname(path), name))).toString('base64')]));
 
 test('a backup under load holds all that was answered before it began, and comes back', async () => {

@@ -398,6 +398,7 @@ describe('a request that two servers might read differently', () => {
       const answer = await wire.answer();
       assert.equal(answer.status, status);
       assert.equal(answer.headers.allow !== undefined, status === 405);
+      if (status !== 200) assert.deepEqual([answer.headers['cache-control'], answer.headers['x-content-type-options']], ['no-store', 'nosniff']);
     }
     await wire.closed();
   });

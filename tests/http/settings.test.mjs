@@ -32,13 +32,13 @@ const in_pack = (settings) => check_with(PACK, 'base_currency = "USD"', settings
 
 test('a value of a setting that there is not is refused, with file and suggestion', async () => {
   assert.match(await in_pack('base_curency = "USD"'),
-    /^1 .*demo\/pack\.lua: there is no setting base_curency; there are base_currency, lead_accept_within; did you mean base_currency\?/s);
+    /^1 .*demo\/pack\.lua:\d+: there is no setting base_curency; there are base_currency, lead_accept_within; did you mean base_currency\?/s);
   assert.match(await in_pack('lead_accept_whitin = "48h"'), /did you mean lead_accept_within\?/);
 });
 
 test('a value of the wrong type is refused, with file and what is right', async () => {
   assert.match(await in_pack('lead_accept_within = 48'),
-    /^1 .*demo\/pack\.lua: the setting lead_accept_within: a value of type duration is needed, such as "30m", "4h" or "3d", not 48/s);
+    /^1 .*demo\/pack\.lua:\d+: the setting lead_accept_within: a value of type duration is needed, such as "30m", "4h" or "3d", not 48/s);
   assert.match(await in_pack('lead_accept_within = "2 days"'), /^1 .*type duration is needed/s);
   assert.match(await in_pack('base_currency = "dollar"'), /^1 .*type currency is needed, such as "CNY", not "dollar"/s);
 });
@@ -52,7 +52,7 @@ test('a declaration that is wrong is refused, with its file', async () => {
     ['lead_accept_within', 'base_currency', /base_currency is declared twice/],
   ]) {
     const said = await check_with(LEAD, from, to);
-    assert.match(said, /^1 .*plugins\/lead\/plugin\.lua: /s);
+    assert.match(said, /^1 .*plugins\/lead\/plugin\.lua:\d+: /s);
     assert.match(said, says);
   }
 });
@@ -62,7 +62,7 @@ test('a pack declares settings of its own as plugins do', async () => {
 
   assert.match(await in_pack(`base_currency = "USD", size = { type = "integer", default = 5, ${label} }`), /^0 good/);
   assert.match(await in_pack(`base_currency = "USD", size = { type = "integer", default = "5", ${label} }`),
-    /^1 .*demo\/pack\.lua: the setting size: default: a value of type integer is needed, such as 30, not "5"/s);
+    /^1 .*demo\/pack\.lua:\d+: the setting size: default: a value of type integer is needed, such as 30, not "5"/s);
   assert.match(await in_pack('base_currency = "USD", size = 5'), /there is no setting size/);
 });
 

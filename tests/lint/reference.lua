@@ -18,6 +18,7 @@ local properties = {
   ["mill.Rule"] = { "scripts/rules.lua", "rule_keys" },
   ["mill.Decision"] = { "scripts/decisions.lua", "decision_keys" },
   ["mill.Action"] = { "scripts/actions.lua", "action_keys" },
+  ["mill.Cache"] = { "scripts/cache.lua", "cache_keys" },
   ["mill.Mapping"] = { "scripts/imports.lua", "mapping_keys" },
 }
 
@@ -43,6 +44,10 @@ function reference.offered(text)
   local mill = inside(api.for_plugin({ name = "p" }, function() return "" end))
   for name in pairs(mill) do
     names["mill." .. name] = true
+  end
+  names["mill.text"] = nil -- the parts have names of their own
+  for name in pairs(inside(mill.text)) do
+    names["mill.text." .. name] = true
   end
   for name in pairs(inside(mill.db.anything)) do
     names["Records:" .. name] = true

@@ -129,6 +129,13 @@ test("a decision in Lua reaches neither clock nor chance nor files", function()
   expect(decide()):is { kinds = "nilnilnilnil" }
 end)
 
+test("a decision in Lua has neither coroutines nor metatables", function()
+  local decide = purity.seal("d", function()
+    return { kinds = type(coroutine) .. type(setmetatable) .. type(getmetatable) .. type(rawset) .. type(rawget) }
+  end)
+  expect(decide()):is { kinds = "nilnilnilnilnil" }
+end)
+
 test("a decision in Lua that counts in a local outside starts anew each time", function()
   local counter = 0
   local decide = purity.seal("d", function()

@@ -192,7 +192,7 @@ end
 local function with_ways(f)
   local ways, scans = {}, list_sql.scans
   list_sql.scans = function(entity, asked, way)
-    local kind = way .. (asked.fitting and "" or " found")
+    local kind = way .. (#asked.fitting > 0 and "" or " found")
     ways[kind] = (ways[kind] or 0) + 1
     return scans(entity, asked, way)
   end

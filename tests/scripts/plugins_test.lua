@@ -34,7 +34,7 @@ test("a plugin neither seeds chance nor writes functions out as bytes", function
   expect(as_plugin "return type(string.dump) .. type((('').dump))"):is "nilnil"
 end)
 
-local declarations = { "entity", "extend", "lifecycle", "access", "rule", "decision", "action", "page", "mapping" }
+local declarations = { "entity", "extend", "lifecycle", "access", "rule", "decision", "action", "page", "mapping", "cache" }
 
 test("nothing can be declared after the loading", function()
   for _, name in ipairs(declarations) do

@@ -47,3 +47,22 @@ test("each text says the same in both languages, as far as its values tell", fun
     expect({ key, values.zh }):is { key, values.en }
   end
 end)
+
+test("mill.text knows what Unicode and the languages say", function()
+  expect(mill.text.fold "ＡＢＣ Straße"):is "abc strasse"
+  expect(mill.text.fold(mill.text.fold "ﬁ ①")):is "fi 1"
+  expect(mill.text.pinyin "张伟 (上海)"):is "zhang wei (shang hai)"
+  expect(table.concat(mill.text.words("上海有限公司", "zh"), "|")):is "上海|有限公司"
+  expect(mill.text.sort_key("陈", "zh") < mill.text.sort_key("张", "zh")):is_true()
+  expect(mill.text.number(1234567)):is "1,234,567"
+  expect(mill.text.number(mill.money("1234.50", "CNY"), "zh")):is "¥1,234.50"
+  expect(mill.text.date("2026-11-24", "zh")):is "2026年11月24日"
+  expect(mill.text.date "2026-11-24"):is "Nov 24, 2026"
+  expect(mill.text.time("2026-11-24T16:00:00Z", "Asia/Shanghai", "zh", "long")):is "2026年11月25日 00:00:00"
+  expect(function() mill.text.sort_key(("x"):rep(70000)) end):fails "65536"
+  expect(function() mill.text.time("now", "Asia/Shanghai") end):fails "no time"
+  expect(function() mill.text.time(mill.now(), "Shanghai") end):fails "time zone"
+  expect(function() mill.text.shout "x" end):fails "there is no mill.text.shout"
+  expect(function() mill.text.fold = nil end):fails "cannot be changed" -- luacheck: ignore 122
+  expect(function() mill.text.fold(("x"):rep(300000)) end):fails "262144"
+end)

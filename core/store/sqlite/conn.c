@@ -73,9 +73,7 @@ int store_lite_open(sqlite3 **out, const char *path, int flags, struct err *err)
 	int rc;
 
 	pthread_once(&configured, configure);
-	rc = sqlite3_open_v2(
-		path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-
+	rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(db, STORE_BUSY_MS);
 	if (rc == SQLITE_OK)

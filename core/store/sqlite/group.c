@@ -72,7 +72,7 @@ static void roll_back(struct store_conn *conn)
 	conn->in_transaction = false;
 	conn->head = conn->committed;
 	conn->mark_count = conn->mark_set = 0;
-	if (conn->touched)
+	if (conn->touched || conn->waiting_count > 0)
 		conn->epoch++;
 	conn->touched = false;
 }

@@ -3,6 +3,7 @@
 
 import { Problem, call, forget_names, get, name_of, post } from './console-api.js';
 import { bar, h, show } from './console-dom.js';
+import { generations_view } from './console-generations.js';
 import { amount, duration, language, number, speak, test_in_words, text, text_or, time } from './console-texts.js';
 
 const PAGE = 25;
@@ -475,6 +476,7 @@ async function pipeline_view() {
 
 const SECTIONS = [
   ['leads', () => true], ['customers', () => sees_customers()], ['pipeline', () => true],
+  ['generations', () => is('administrator')],
 ];
 
 function language_switch() {
@@ -511,6 +513,7 @@ function view_of(section, id, note) {
   if (section === 'leads' && id) return lead_view(id);
   if (section === 'customers' && sees_customers()) return customers_view();
   if (section === 'pipeline') return pipeline_view();
+  if (section === 'generations' && is('administrator')) return generations_view({ heading, failed });
   if (section === 'password') return password_view();
   return leads_view(note);
 }
