@@ -1,10 +1,12 @@
--- scripts/access/meters.lua: how many records a user may see through grants that are `metered`, and how many it was.
+-- scripts/access/meters.lua: how many records a user may see through grants that are `metered`,
+-- and how many it was.
 --
--- A meter belongs to a role and an entity, whichever plugins' grants name it, and counts for each user on its own. A request
--- notes what it shows and settles at its end, when nothing can make it begin again; so what gives way to others, and runs once
--- more from its start, counts once. The count is in memory, shared by all threads (core/base/meters.h): those who ask at once
--- get past the limit by less than one of their pages. What memory does not have is looked up in the store, to which the home
--- writes each second what has changed.
+-- A meter belongs to a role and an entity, whichever plugins' grants name it, and counts for each
+-- user on its own. A request notes what it shows and settles at its end, when nothing can make it
+-- begin again; so what gives way to others, and runs once more from its start, counts once. The
+-- count is in memory, shared by all threads (core/base/meters.h): those who ask at once get past
+-- the limit by less than one of their pages. What memory does not have is looked up in the store,
+-- to which the home writes each second what has changed.
 
 local clock = require "core.clock"
 local context = require "context"
@@ -44,12 +46,16 @@ function meters.declare(what, entity, role, declared, place)
   local name = entity.name .. " " .. role
   local known = by_name[name]
   if #name > MAX_NAME then
-    error(("%s: the names of a metered grant's entity and role have %d bytes at most"):format(what, MAX_NAME - 1), 0)
+    local words = "%s: the names of a metered grant's entity and role have %d bytes at most"
+    error(words:format(what, MAX_NAME - 1), 0)
   elseif known and (known.records ~= records or known.ms ~= ms) then
-    error(("%s: metered says { records = %d, per = %q }, another grant of %s says { records = %d, per = %q }"):format(
-      what, records, declared.per, role, known.records, known.per), 0)
+    local words = "%s: metered says { records = %d, per = %q }, "
+      .. "another grant of %s says { records = %d, per = %q }"
+    error(words:format(what, records, declared.per, role, known.records, known.per), 0)
   end
-  known = known or { name = name, entity = entity, role = role, records = records, per = declared.per, ms = ms }
+  known = known or {
+    name = name, entity = entity, role = role, records = records, per = declared.per, ms = ms,
+  }
   by_name[name] = known
   return known
 end
@@ -89,13 +95,14 @@ local function refuse(meter, answer, ends_at)
   error(problem.new(429, "metered", {
     headers = { ["retry-after"] = tostring(seconds) },
     detail = i18n.text("detail.metered", {
-      entity = meter.entity.label, most = meter.records, span = span_of(meter.per), ends = clock.format(ends_at),
+      entity = meter.entity.label, most = meter.records, span = span_of(meter.per),
+      ends = clock.format(ends_at),
     }),
   }), 0)
 end
 
---- Raises a problem when as many records have been seen as may be by each of these meters: then whoever can read by nothing
---- else need not begin.
+--- Raises a problem when as many records have been seen as may be by each of these meters: then
+--- whoever can read by nothing else need not begin.
 ---@param list table[]|nil meters; nil: there are other ways to read
 function meters.check(list)
   local first, answer, ends_at
@@ -111,7 +118,8 @@ function meters.check(list)
   end
 end
 
---- Notes that the running request shows `more` records that a meter counts. What rules read, nobody sees.
+--- Notes that the running request shows `more` records that a meter counts. What rules read,
+--- nobody sees.
 function meters.note(meter, more)
   local ctx = context.current()
   if more > 0 and ctx.cause.kind == "request" then
@@ -149,8 +157,8 @@ local function settle()
   end
 end
 
---- Counts what the running request has noted, in its actor's name. The last thing that it does. Raises a problem when the most
---- had been reached before.
+--- Counts what the running request has noted, in its actor's name. The last thing that it does.
+--- Raises a problem when the most had been reached before.
 function meters.settle()
   local meter, answer, ends_at = settle()
   if meter then

@@ -1,5 +1,5 @@
--- scripts/http/meter.lua: who has read how much through metered grants, for administrators. What is read is there a
--- second later: memory has it at once, the store when the home has written it.
+-- scripts/http/meter.lua: who has read how much through metered grants, for administrators. What
+-- is read is there a second later: memory has it at once, the store when the home has written it.
 
 local clock = require "core.clock"
 local context = require "context"
