@@ -37,6 +37,8 @@ files["plugins/*/decisions"] = { max_line_length = false }
 files["plugins"] = { std = "sandbox+mill" }
 files["plugins/*/tests"] = { std = "sandbox+mill+tests" }
 files["config"] = { std = "sandbox+mill" }
+files["tests/bench/client"] = { std = "sandbox+mill" }
 files["config/clients/*/tests"] = { std = "sandbox+mill+tests" }
 files["tests/scripts"] = { std = "sandbox+mill+tests", read_globals = { "require", "collectgarbage" } }
 files["tests/bench"] = { std = "luajit", globals = { "wrk", "request", "done", "response" } }
+files["tests/bench/client"] = { std = "sandbox+mill" }

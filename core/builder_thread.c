@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { ORDERS_LIMIT = 16 }; /* there are two kinds, one of each at a time */
+enum { ORDERS_LIMIT = 4096 }; /* one at a time for each tenant that is open */
 
 struct builder {
 	uv_thread_t thread;

@@ -1,4 +1,4 @@
-/* core/builder_thread.h: the one thread that loads code and writes the list of generations, so that
+/* core/builder_thread.h: the one thread that loads code and writes lists of generations, so that
  * neither the control thread nor one that serves ever stops for it.
  *
  * It is given orders, does them one after another, and gives each back on the loop of whoever

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "builder_thread.h"
 #include "generations_list.h"
 #include "sources.h"
 #include "steps.h"
@@ -43,7 +42,6 @@ struct attempt {
 
 struct generations {
 	struct generations_owner owner;
-	struct builder *builder;
 	struct switching switching;
 	struct generations_list list;
 	struct control_calls calls;
@@ -170,7 +168,7 @@ static void note(struct attempt *attempt)
 	}
 	attempt->order.work = write_down;
 	attempt->order.done = written_down;
-	builder_give(generations->builder, &attempt->order);
+	builder_give(generations->owner.builder, &attempt->order);
 }
 
 static json_t *new_entry(const struct attempt *attempt)
@@ -352,7 +350,7 @@ static void next_attempt(struct generations *generations)
 	attempt->began_ns = clock_mono_ns();
 	attempt->order.work = build;
 	attempt->order.done = built;
-	builder_give(generations->builder, &attempt->order);
+	builder_give(generations->owner.builder, &attempt->order);
 }
 
 /* Asking */
@@ -512,7 +510,7 @@ int generations_start(
 		snprintf(generations->folder, PATH_MAX, "%s", owner->folder);
 		rc = read_list(generations, err);
 	}
-	return rc == 0 ? builder_start(&generations->builder, owner->loop, err) : rc;
+	return rc;
 }
 
 struct control_calls *generations_calls(struct generations *generations)
@@ -549,7 +547,6 @@ void generations_stop(struct generations *generations)
 {
 	if (generations == NULL)
 		return;
-	builder_stop(generations->builder);
 	uv_close((uv_handle_t *)&generations->again, NULL);
 }
 
@@ -557,7 +554,6 @@ void generations_free(struct generations *generations)
 {
 	if (generations == NULL)
 		return;
-	builder_thread_free(generations->builder);
 	control_calls_destroy(&generations->calls);
 	generations_list_free(&generations->list);
 	free(generations);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/metrics.h"
+#include "builder_thread.h"
 #include "control_calls.h"
 #include "script/settings.h"
 #include "switching.h"
@@ -24,6 +25,7 @@ struct generations_owner {
 	bool safe;          /* told in the list: client packs are left out of what is built */
 	const char *folder; /* for list and sources; NULL: nothing is written down */
 	struct metrics *metrics;
+	struct builder *builder; /* of the loop */
 	uv_loop_t *loop;
 	/* As in core/switching.h. */
 	struct home *home;

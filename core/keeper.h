@@ -1,20 +1,25 @@
-/* core/keeper.h: the thread that keeps the write-ahead log short, so that no lane has to.
+/* core/keeper.h: the thread that keeps write-ahead logs short, so that no lane has to.
  *
- * It moves what is committed from the log into the database whenever the log has grown by some
- * megabytes, and empties the log when nothing has been written for some seconds. A log that grows
- * past a limit, which only readers can cause that hold their snapshot for too long, is told in the
- * server's log and to whoever can end such readers. At its start it also gets ready what would hold
- * up the first request that needs it (pinyin). */
+ * Of each store that it is given it moves what is committed from the log into the database whenever
+ * the log has grown by some megabytes, and empties the log when nothing has been written for some
+ * seconds. A log that grows past a limit, which only readers can cause that hold their snapshot for
+ * too long, is told in the server's log and to whoever can end such readers. */
 #pragma once
 
 #include "base/metrics.h"
 #include "store/store.h"
 
 struct keeper;
+struct kept; /* a store that is kept */
 
-struct keeper_options {
+/* Starts the thread. */
+int keeper_start(struct keeper **keeper, struct metrics *metrics, struct err *err);
+/* Joins it, when no store is kept any more. */
+void keeper_stop(struct keeper *keeper);
+
+struct kept_options {
+	const char *tenant; /* for the log */
 	struct store *store;
-	struct metrics *metrics;
 	int64_t limit; /* bytes */
 	/* The log is longer: called on the keeper's thread, each second and each time that it has
 	 * grown. May be NULL. */
@@ -22,8 +27,8 @@ struct keeper_options {
 	void *data;
 };
 
-/* Starts the thread; before the home, which it watches. */
-int keeper_start(struct keeper **keeper, const struct keeper_options *options, struct err *err);
-
-/* Joins the thread; after the home. */
-void keeper_stop(struct keeper *keeper);
+/* From now on, and before the store has a home, which it watches. */
+int keeper_take(struct keeper *keeper, struct kept **kept, const struct kept_options *options,
+	struct err *err);
+/* When nobody writes any more: moves all of the log, so that the database is one whole file. */
+void keeper_drop(struct kept *kept);

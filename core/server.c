@@ -36,6 +36,8 @@ struct server {
 	struct http_bodies bodies;
 	struct http_clients *clients;
 	struct metrics *metrics;
+	struct builder *builder;
+	struct keeper *keeper;
 	struct worker *workers[MAX_WORKERS];
 	int worker_count, workers_running;
 	struct tenant **tenants; /* by the settings' index */
@@ -191,8 +193,8 @@ static int wish(void *owner, int tenant)
 	return rc;
 }
 
-/* One that has been opened or refused since then has answered the wish already: who asked is told
- * with all others. */
+/* Whoever asked is told with all others when the opening ends. Of one that is open it has been told
+ * before, and hears a refusal only if it could not serve it. */
 static void on_wishes(struct queue *queue, void *consumer)
 {
 	struct server *server = consumer;
@@ -201,9 +203,9 @@ static void on_wishes(struct queue *queue, void *consumer)
 	while ((wish = (struct wish *)queue_pop(queue)) != NULL) {
 		enum tenant_phase phase = tenant_phase(server->tenants[wish->tenant]);
 
-		if (server->phase >= STOPPING)
+		if (server->phase >= STOPPING || phase == TENANT_OPEN)
 			refuse(server, wish->tenant);
-		else if (phase == TENANT_CLOSED || phase == TENANT_CLOSING)
+		else if (phase != TENANT_OPENING)
 			open_tenant(server, wish->tenant);
 		free(wish);
 	}
@@ -379,6 +381,8 @@ static void finish(struct server *server)
 	for (int i = 0; i < tenant_count(server); i++)
 		if (server->tenants[i] != NULL)
 			tenant_end(server->tenants[i]);
+	builder_stop(server->builder);
+	keeper_stop(server->keeper);
 	admin_stop(server->admin);
 	watch_stop(server->watch);
 	queue_close(&server->inbox, NULL);
@@ -433,6 +437,8 @@ static int make_tenants(struct server *server, struct err *err)
 		.loop = &server->loop,
 		.inbox = &server->inbox,
 		.metrics = server->metrics,
+		.builder = server->builder,
+		.keeper = server->keeper,
 		.workers = server->worker_count,
 		.address = server->address,
 		.beyond_loopback = server->options.listens && !is_loopback(server->host),
@@ -475,6 +481,10 @@ static int open_all(struct server *server, struct err *err)
 	if (rc == 0)
 		rc = know_clients(server, settings, err);
 	if (rc == 0)
+		rc = keeper_start(&server->keeper, server->metrics, err);
+	if (rc == 0)
+		rc = builder_start(&server->builder, &server->loop, err);
+	if (rc == 0)
 		rc = make_tenants(server, err);
 	if (rc == 0 && server->options.listens)
 		rc = admin_start(&server->admin, &server->loop, server->folder.socket, server, err);
@@ -514,6 +524,7 @@ static void release(struct server *server)
 	free(server->used_ms);
 	free(server->wanted);
 	free(server->failed_ms);
+	builder_thread_free(server->builder);
 	http_clients_free(server->clients);
 	metrics_free(server->metrics);
 	data_folder_close(&server->folder);

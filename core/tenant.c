@@ -2,7 +2,6 @@
 
 #include "backup.h"
 #include "base/log.h"
-#include "keeper.h"
 #include "metering.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
@@ -25,7 +24,7 @@ struct tenant {
 	struct home *home;
 	struct attempts *attempts;
 	struct metering *metering;
-	struct keeper *keeper;
+	struct kept *kept;
 	struct slow_lane *slow; /* only where it listens */
 	struct pace pace;
 	struct generations *generations;
@@ -330,6 +329,7 @@ static int start_generations(struct tenant *tenant, struct err *err)
 		.safe = options->safe,
 		.folder = options->listens ? tenant->folder.generations : NULL,
 		.metrics = tenant->owner.metrics,
+		.builder = tenant->owner.builder,
 		.loop = tenant->owner.loop,
 		.home = tenant->home,
 		.reply = tenant->owner.inbox,
@@ -361,9 +361,9 @@ static int start_all(struct tenant *tenant, struct err *err)
 	if (rc == 0 && options->listens)
 		rc = start_slow_lane(tenant, err);
 	if (rc == 0)
-		rc = keeper_start(&tenant->keeper,
-			&(struct keeper_options){.store = tenant->store,
-				.metrics = tenant->owner.metrics,
+		rc = keeper_take(tenant->owner.keeper, &tenant->kept,
+			&(struct kept_options){.tenant = tenant_name(tenant),
+				.store = tenant->store,
 				.limit = (int64_t)tenant->settings.wal_limit << 20,
 				.over = log_is_long,
 				.data = tenant},
@@ -421,7 +421,7 @@ static void end_threads(struct tenant *tenant)
 	slow_lane_stop(tenant->slow);
 	metering_stop(tenant->metering);
 	home_stop(tenant->home);
-	keeper_stop(tenant->keeper);
+	keeper_drop(tenant->kept);
 	generations_stop(tenant->generations);
 	if (tenant->state != NULL)
 		state_retire(tenant->state);
@@ -433,7 +433,7 @@ static void end_threads(struct tenant *tenant)
 	slow_lane_free(tenant->slow);
 	attempts_free(tenant->attempts);
 	tenant->home = NULL;
-	tenant->keeper = NULL;
+	tenant->kept = NULL;
 	tenant->state = NULL;
 	tenant->waiting = NULL;
 	tenant->conn = NULL;

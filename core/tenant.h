@@ -10,6 +10,7 @@
 #include "data_folder.h"
 #include "generations.h"
 #include "home.h"
+#include "keeper.h"
 #include "server.h"
 #include "slow_lane.h"
 #include "tenant_rooms.h"
@@ -25,6 +26,8 @@ struct tenant_owner {
 	uv_loop_t *loop;
 	struct queue *inbox; /* for outcomes of homes: items are `struct write` */
 	struct metrics *metrics;
+	struct builder *builder;
+	struct keeper *keeper;
 	int workers;         /* for so many a generation makes states */
 	const char *address; /* what it listens on; empty: nothing */
 	bool beyond_loopback;

@@ -4,7 +4,6 @@
 local clock = require "core.clock"
 local context = require "context"
 local id = require "core.id"
-local json = require "core.json"
 local people_sql = require "sql.people"
 local records = require "entities.records"
 local registry = require "entities.registry"
@@ -39,15 +38,13 @@ function assignments.assign(selector, subject)
   end
   local ctx = context.current()
   local today = clock.today(ctx.at)
-  local seats = store.query(people_sql.seats[kind], selector, today, today, code)
-  local figures = table.move(seats, 1, math.min(#seats, MAX_FIGURES), 1, json.array {})
-  local position = seats[1] and seats[1][1]
+  local seats, candidates, position = store.figures(MAX_FIGURES, people_sql.seats[kind], selector, today, today, code)
   local txn, entity = context.txn(ctx), records.entity_of(subject)
   if position then
     store.run(people_sql.take_seat, selector, position, id.new())
   end
   store.run(people_sql.add_assignment, id.new(), ctx.at, txn, selector, position, entity and entity.name,
-    entity and id.open(subject.id), json.encode { candidates = #seats, seats = figures })
+    entity and id.open(subject.id), '{"candidates":' .. candidates .. ',"seats":' .. seats .. "}")
   return position and records.copy(records.load(registry.get "position", position)) or nil
 end
 

@@ -6,6 +6,7 @@
 #include "script/bind.h"
 #include "script/store_call.h"
 #include "store/change_log.h"
+#include "text/json_out.h"
 
 #include <string.h>
 
@@ -253,6 +254,61 @@ static int records(lua_State *L)
 	return task_await(L, store_call_query(L, 3, store_call_row), store_call_records);
 }
 
+/* Rows of whole numbers that become JSON as they are read, up to the limit. */
+static void on_figures(void *data, const struct store_row *row)
+{
+	struct task *task = data;
+	struct buf *out = &task->objects;
+
+	if (task->rows == 0)
+		task->number = store_row_value(row, 0).integer;
+	if (task->rows++ >= task->writer.limit)
+		return;
+	buf_puts(out, task->rows > 1 ? ",[" : "[");
+	for (int i = 0; i < store_row_columns(row); i++) {
+		struct store_value value = store_row_value(row, i);
+
+		if (i > 0)
+			buf_putc(out, ',');
+		json_out_integer(out, value.integer);
+		if (value.type != STORE_INT)
+			task->writer.broken = true;
+	}
+	buf_putc(out, ']');
+}
+
+static int after_figures(lua_State *L, int status, lua_KContext context)
+{
+	struct task *task = (struct task *)context;
+
+	(void)status;
+	store_call_check(L, task);
+	if (task->writer.broken)
+		luaL_error(L, "a figure is no whole number");
+	buf_putc(&task->objects, ']');
+	if (task->objects.failed)
+		raise_failure(L, "store", TM_ENOMEM, "no memory for the rows");
+	lua_pushlstring(L, task->objects.data, task->objects.len);
+	lua_pushinteger(L, (lua_Integer)task->rows);
+	if (task->rows == 0)
+		return 2;
+	lua_pushinteger(L, task->number);
+	return 3;
+}
+
+/* figures(limit, sql, values …) -> text, count, first: rows of whole numbers as a JSON list of
+ * lists, `limit` of them at most; how many rows there are; and the first number of the first */
+static int figures(lua_State *L)
+{
+	struct task *task = task_may_wait(L, who);
+
+	task->writer.limit = (size_t)luaL_checkinteger(L, 1);
+	task->writer.broken = false;
+	buf_clear(&task->objects);
+	buf_putc(&task->objects, '[');
+	return task_await(L, store_call_query(L, 2, on_figures), after_figures);
+}
+
 static int after_run(lua_State *L, int status, lua_KContext context)
 {
 	struct task *task = (struct task *)context;
@@ -403,6 +459,7 @@ int bind_store(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{"query", query},
+		{"figures", figures},
 		{"records", records},
 		{"run", run},
 		{"mark", mark},

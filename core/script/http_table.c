@@ -9,10 +9,15 @@
 static const char request_type[] = "core.request";
 static const char headers_type[] = "core.headers";
 
-static const struct http_request *request_at(lua_State *L, const char *type)
+/* The request of the userdata at 1, which must have the metatable that is the function's first
+ * upvalue. */
+static const struct http_request *request_at(lua_State *L)
 {
-	const struct http_request **request = luaL_checkudata(L, 1, type);
+	const struct http_request **request = lua_touserdata(L, 1);
 
+	if (!lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1)))
+		luaL_typeerror(L, 1, "request");
+	lua_pop(L, 1);
 	if (*request == NULL)
 		luaL_error(L, "the request is over");
 	return *request;
@@ -29,13 +34,13 @@ enum request_field { ID, METHOD, PATH, QUERY, HOST, BODY, CLIENT, HEADERS, FIELD
 static const char *const request_fields[FIELDS] = {
 	"id", "method", "path", "query", "host", "body", "client", "headers"};
 
-/* The number of the field is found in the table that is the function's upvalue. */
+/* The number of the field is found in the table that is the function's second upvalue. */
 static int request_index(lua_State *L)
 {
-	const struct http_request *request = request_at(L, request_type);
+	const struct http_request *request = request_at(L);
 
 	lua_pushvalue(L, 2);
-	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNUMBER)
+	if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNUMBER)
 		return luaL_error(L, "a request has no %s", luaL_tolstring(L, 2, NULL));
 	switch ((enum request_field)lua_tointeger(L, -1)) {
 	case ID:
@@ -60,21 +65,24 @@ static int request_index(lua_State *L)
 	}
 }
 
+/* These two push the function for the metatable at the top. */
+
 static void push_request_index(lua_State *L)
 {
+	lua_pushvalue(L, -1);
 	lua_createtable(L, 0, FIELDS);
 	for (int i = 0; i < FIELDS; i++) {
 		lua_pushinteger(L, i);
 		lua_setfield(L, -2, request_fields[i]);
 	}
-	lua_pushcclosure(L, request_index, 1);
+	lua_pushcclosure(L, request_index, 2);
 }
 
 /* The value of a header, by its name in lower case, or nil. One that comes again is joined as RFC
  * 9110 (5.3) and, for cookies, RFC 6265 (5.4) say. */
 static int headers_index(lua_State *L)
 {
-	const struct http_request *request = request_at(L, headers_type);
+	const struct http_request *request = request_at(L);
 	size_t len;
 	const char *name = luaL_checklstring(L, 2, &len);
 	int found = 0;
@@ -95,7 +103,8 @@ static int headers_index(lua_State *L)
 
 static void push_headers_index(lua_State *L)
 {
-	lua_pushcfunction(L, headers_index);
+	lua_pushvalue(L, -1);
+	lua_pushcclosure(L, headers_index, 1);
 }
 
 static const struct http_request **push_reader(

@@ -53,17 +53,19 @@ static bool plugin_of(const char *source, char *name, size_t room)
 	return false;
 }
 
-/* Notes whose code runs and where, without asking Lua for memory. */
+/* Notes whose code runs and where, without asking Lua for memory. Where it is in a coroutine and
+ * none of a plugin's code, who resumed that is noted too, as the error passes. */
 static void note(lua_State *L, struct run *run)
 {
 	lua_Debug frame;
 
-	if (run->told.len > 0)
+	if (run->noted == L || (run->noted != NULL && run->plugin[0] != '\0'))
 		return;
+	run->noted = L;
 	for (int level = 0; level < DEPTH_MAX && lua_getstack(L, level, &frame); level++) {
 		lua_getinfo(L, "nSl", &frame);
 		if (level < TOLD_MAX)
-			buf_printf(&run->told, "%s%s:%d%s%s", level > 0 ? " < " : "",
+			buf_printf(&run->told, "%s%s:%d%s%s", run->told.len > 0 ? " < " : "",
 				frame.short_src, frame.currentline, frame.name ? " " : "",
 				frame.name ? frame.name : "");
 		if (run->plugin[0] == '\0' &&
@@ -165,6 +167,7 @@ void run_prepare(lua_State *L)
 static void forget(struct run *run)
 {
 	run->plugin[0] = '\0';
+	run->noted = NULL;
 	buf_clear(&run->told);
 }
 

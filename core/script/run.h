@@ -33,11 +33,12 @@ struct run {
 	int64_t left_ns;  /* of its time; 0: unbounded */
 	int64_t quick_ns; /* of the time after which it gives way, if it can; 0: never */
 	bool can_give_way;
-	int calls;       /* how many pcalls it is inside of */
-	bool fixed;      /* a resume further out cannot be left, so nothing can wait */
-	int64_t grown;   /* by how many bytes it has let the state grow so far */
-	char plugin[64]; /* which plugin ran when it broke; empty: none */
-	struct buf told; /* and where, for the log */
+	int calls;              /* how many pcalls it is inside of */
+	bool fixed;             /* a resume further out cannot be left, so nothing can wait */
+	int64_t grown;          /* by how many bytes it has let the state grow so far */
+	char plugin[64];        /* which plugin ran when it broke; empty: none */
+	struct buf told;        /* and where, for the log */
+	const lua_State *noted; /* the coroutine in which that was found last */
 };
 
 /* How much a state has in memory, and how much it may have. Embedded in the state. */

@@ -27,8 +27,10 @@ struct watch_place {
 	_Atomic int64_t late;     /* the deadline that was found passed */
 	_Atomic int64_t unwanted; /* the deadline of what must give way at once */
 	/* The watchdog's own: a deadline since it was first seen, how much time it has from then
-	 * on, what the thread had used by then, and when it is looked at again. */
-	int64_t seen, has, used, due;
+	 * on, what the thread had used by then, and when it is looked at again. A signal that came
+	 * at a bad moment is sent again, less and less often: to set a hook on a deep stack takes
+	 * so long that the thread might come to nothing else. */
+	int64_t seen, has, used, due, pause;
 };
 
 static struct {
@@ -193,7 +195,8 @@ static int64_t signal_late(struct watch_place *place, int64_t deadline, int64_t 
 {
 	atomic_store_explicit(&place->late, deadline, memory_order_relaxed);
 	pthread_kill(place->thread, signal_number());
-	place->due = now + AGAIN_NS;
+	place->due = now + place->pause;
+	place->pause *= 2;
 	return place->due;
 }
 
@@ -214,6 +217,7 @@ static int64_t look_at(struct watch_place *place, int64_t now)
 		place->due = deadline > now + LEAST_NS ? deadline : now + LEAST_NS;
 		place->has = place->due - now;
 		place->used = time_used(place);
+		place->pause = AGAIN_NS;
 	}
 	if (now < place->due)
 		return place->due;

@@ -75,6 +75,8 @@ static void open_database(const char *path)
 				       "PRAGMA trusted_schema = OFF;";
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
+	if (sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
+		die("sqlite3_config");
 	if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK)
 		die(path);
 	if (sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL) != SQLITE_OK)

@@ -2,6 +2,7 @@
  * every resume, and metatables that nobody can use to escape. */
 #include "state_place.h"
 
+#include "script/task.h"
 #include "script/watchdog.h"
 
 /* `plugin(text)` runs it as a plugin's, with `ask(n)` to wait for the store. */
@@ -196,6 +197,7 @@ static void assert_breaks(const char *text)
 
 	assert_int_equal(watchdog_start(), 0);
 	serve_plugin(text);
+	here.state->budgets.read_ms = 50;
 	out = handle();
 	watchdog_stop();
 
@@ -212,6 +214,15 @@ static void test_a_break_goes_through_every_resume(void **unused)
 	assert_breaks("while true do pcall(coroutine.wrap(function()\n"
 		      "  while true do coroutine.resume(coroutine.create(function()\n"
 		      "    while true do end end)) end end)) end\n");
+}
+
+static void test_a_break_in_a_coroutine_without_code_is_told_with_who_resumed_it(void **unused)
+{
+	(void)unused;
+	skip_when_fresh();
+	assert_breaks("while true do\n"
+		      "  coroutine.resume(coroutine.create(string.rep), 'x', 1 << 24)\n"
+		      "end\n");
 }
 
 static void test_a_break_after_a_wait_in_a_coroutine_goes_through_too(void **unused)
@@ -342,6 +353,7 @@ int main(void)
 		TEST(test_what_could_not_wait_is_told_through_a_resume),
 		TEST(test_a_coroutine_that_waits_is_not_resumed_by_another_request),
 		TEST(test_a_break_goes_through_every_resume),
+		TEST(test_a_break_in_a_coroutine_without_code_is_told_with_who_resumed_it),
 		TEST(test_a_break_after_a_wait_in_a_coroutine_goes_through_too),
 		TEST(test_an_error_whose_words_never_end_is_broken),
 		TEST(test_classes_work),

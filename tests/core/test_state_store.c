@@ -156,6 +156,20 @@ static void test_a_wrong_statement_is_an_invalid_one(void **state)
 	assert_says("false invalid no such column");
 }
 
+static void test_figures_are_a_list_of_lists_up_to_the_limit(void **state)
+{
+	(void)state;
+	serve("main.handle = function()\n"
+	      "  local three = 'SELECT column1, column2 FROM (VALUES (?, 1), (8, 0), (9, -2))'\n"
+	      "  local all = { store.figures(3, three, 7) }\n"
+	      "  local some = { store.figures(2, three, 7) }\n"
+	      "  local none = { store.figures(2, 'SELECT 1 WHERE false') }\n"
+	      "  local text = { pcall(store.figures, 2, \"SELECT 'x'\") }\n"
+	      "  return said(all[1], all[2], all[3], some[1], some[2], none[1], none[2], none[3],\n"
+	      "    text[2]:match('no whole number')) end");
+	assert_says("[[7,1],[8,0],[9,-2]] 3 7 [[7,1],[8,0]] 3 [] 0 nil no whole number");
+}
+
 static void test_a_change_moves_the_position_and_undo_moves_it_back(void **state)
 {
 	(void)state;
@@ -595,6 +609,7 @@ int main(void)
 		TEST(test_undo_takes_back_what_was_done_since_the_mark),
 		TEST(test_a_unique_constraint_is_an_error_that_the_task_survives),
 		TEST(test_a_wrong_statement_is_an_invalid_one),
+		TEST(test_figures_are_a_list_of_lists_up_to_the_limit),
 		TEST(test_a_change_moves_the_position_and_undo_moves_it_back),
 		TEST(test_a_change_without_an_entity_is_refused),
 		TEST(test_a_lost_unit_ends_the_task_whatever_lua_makes_of_it),

@@ -118,21 +118,36 @@ void fuzz_start(void)
 		0);
 }
 
-static int dial(void)
+/* A connected socket, or -1 when the address has no port left. Each time from another address: a
+ * port stays taken for a minute after some connections. */
+static int try_to_dial(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)http_server_port(world.server)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	/* Each time from another address: a port stays taken for a minute after some connections.
-	 */
 	static uint32_t times;
 	struct sockaddr_in from = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f010000 + ++times % 0x10000)};
-	struct linger at_once = {1, 0};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)http_server_port(world.server)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	must(fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof from) == 0);
-	must(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+	must(fd >= 0);
+	if (bind(fd, (struct sockaddr *)&from, sizeof from) == 0 &&
+		connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+		return fd;
+	if (errno != EADDRNOTAVAIL && errno != EADDRINUSE)
+		perror("dial");
+	close(fd);
+	return -1;
+}
+
+static int dial(void)
+{
+	struct linger at_once = {1, 0};
+	int fd = -1;
+
+	for (int tries = 0; fd < 0 && tries < 100; tries++)
+		fd = try_to_dial();
+	must(fd >= 0);
 	must(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
 	return fd;
 }

@@ -61,15 +61,80 @@ static size_t nodes(json_t *value, unsigned level, unsigned *deepest)
 	return count;
 }
 
-/* Through Lua and back: leaves the text at the top. */
-static const char *through_lua(const char *text, size_t len, size_t *out_len)
+static void check_value(json_t *value);
+
+static void check_table(json_t *value)
+{
+	size_t count = 0, i;
+	const char *key;
+	json_t *part;
+
+	must(lua_istable(L, -1));
+	must(json_is_array(value) == (lua_getmetatable(L, -1) != 0));
+	if (json_is_array(value))
+		lua_pop(L, 1);
+	json_array_foreach(value, i, part)
+	{
+		lua_rawgeti(L, -1, (lua_Integer)i + 1);
+		check_value(part);
+		lua_pop(L, 1);
+	}
+	json_object_foreach(value, key, part)
+	{
+		lua_getfield(L, -1, key);
+		check_value(part);
+		lua_pop(L, 1);
+	}
+	for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
+		count++;
+	must(count == (json_is_array(value) ? json_array_size(value) : json_object_size(value)));
+}
+
+/* What is at the top is the value, of just its kind. */
+static void check_value(json_t *value)
+{
+	must(lua_checkstack(L, 8));
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+	case JSON_ARRAY:
+		check_table(value);
+		break;
+	case JSON_STRING:
+		must(lua_type(L, -1) == LUA_TSTRING);
+		must(lua_rawlen(L, -1) == json_string_length(value) &&
+			memcmp(lua_tostring(L, -1), json_string_value(value),
+				json_string_length(value)) == 0);
+		break;
+	case JSON_INTEGER:
+		must(lua_isinteger(L, -1) && lua_tointeger(L, -1) == json_integer_value(value));
+		break;
+	case JSON_REAL:
+		must(!lua_isinteger(L, -1) && lua_tonumber(L, -1) == json_real_value(value));
+		break;
+	case JSON_NULL:
+		must(lua_islightuserdata(L, -1) && lua_touserdata(L, -1) == NULL);
+		break;
+	default:
+		must(lua_isboolean(L, -1) && lua_toboolean(L, -1) == json_is_true(value));
+	}
+}
+
+/* Leaves what decode returns first at the top: nil, or a value. */
+static void decode(const char *text, size_t len)
 {
 	lua_settop(L, 2);
-	lua_pushvalue(L, 2);
 	lua_pushvalue(L, 1);
 	lua_pushlstring(L, text, len);
 	must(lua_pcall(L, 1, 1, 0) == LUA_OK);
+}
+
+/* Through Lua and back: leaves the text at the top. */
+static const char *through_lua(const char *text, size_t len, size_t *out_len)
+{
+	decode(text, len);
 	must(!lua_isnil(L, -1));
+	lua_pushvalue(L, 2);
+	lua_insert(L, -2);
 	must(lua_pcall(L, 1, 1, 0) == LUA_OK);
 	return lua_tolstring(L, -1, out_len);
 }
@@ -86,9 +151,13 @@ void fuzz_one(const uint8_t *data, size_t size)
 	if (value == NULL) {
 		must(fault.line > 0 && fault.column > 0);
 		must(strlen(fault.message) < sizeof fault.message && fault.code[0] != '\0');
+		decode((const char *)data, size);
+		must(lua_isnil(L, -1));
 		return;
 	}
 	must(nodes(value, 0, &deepest) <= JSON_IN_NODES && deepest <= JSON_IN_LEVELS);
+	decode((const char *)data, size);
+	check_value(value);
 	text = through_lua((const char *)data, size, &len);
 	again = json_in_parse(text, len, &fault);
 	must(again != NULL && same(value, again));

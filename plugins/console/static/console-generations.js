@@ -8,11 +8,11 @@ import { text, time } from './console-texts.js';
 const short = (hash) => (hash ? h('code', { title: hash }, hash.slice(0, 12)) : '—');
 
 function cause_of(entry) {
-  return [text(`generations.${entry.action}`), h('small', {}, text(`generations.cause_${entry.cause}`), entry.by && ` ${entry.by}`)];
+  return [text(`attempt.${entry.action}`), h('small', {}, text(`attempt.cause_${entry.cause}`), entry.by && ` ${entry.by}`)];
 }
 
 function result_of(entry) {
-  return [h('span', { class: `badge is-${entry.result}` }, text(`generations.${entry.result}`)),
+  return [h('span', { class: `badge is-${entry.result}` }, text(`attempt.${entry.result}`)),
     entry.text && h('small', { class: 'reason' }, entry.text)];
 }
 
@@ -59,7 +59,7 @@ export async function generations_view({ heading, failed }) {
     show(note, h('p', { class: 'faint' }, text('generations.working')));
     try {
       const { data } = await post(path, {});
-      show(note, h('p', { class: 'notice' }, text(`generations.${data.result}_note`)));
+      show(note, h('p', { class: 'notice' }, text(`attempt.${data.result}_note`)));
     } catch (error) {
       failed(error, note, null);
     }

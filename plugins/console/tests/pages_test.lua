@@ -20,19 +20,19 @@ test("the first page has no script, style or handler of its own", function()
 end)
 
 -- Words of the data: their keys are put together from what the API answers.
-local FAMILIES = { stage = true, value = true, fact = true, outcome = true }
+local FAMILIES = { stage = true, value = true, fact = true, outcome = true, attempt = true }
 
 test("each text of the console is used somewhere", function()
   local source = request(nil, "GET", "/console.js").body
-    .. request(nil, "GET", "/console-api.js").body
+    .. request(nil, "GET", "/console-api.js").body .. request(nil, "GET", "/console-generations.js").body
   local texts = request(nil, "GET", "/console-texts.js").body
   local unused, count = {}, 0
 
   for key in texts:gmatch("\n  '([%w_.]+)': %[") do
     local family, rest = key:match("^(%w+)%.([%w_]+)$")
     local _, times = (source .. texts):gsub("'" .. key:gsub("%.", "%%.") .. "'", "")
-    -- A title by the name of its section, a lead's label by the name of its field.
-    local part = rest == "title" and family or family == "lead" and rest
+    -- A title by the name of its section, a label by the name of its field.
+    local part = rest == "title" and family or (family == "lead" or family == "generations") and rest
     local composed = part and source:find("'" .. part .. "'", 1, true)
     count = count + 1
     if times < 2 and not composed and not FAMILIES[family] then
