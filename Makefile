@@ -103,12 +103,11 @@ lint: ## check layout, the borders between the rooms, and Lua
 	@tests/support/deps lint
 	@tests/lint/run
 
-bench: ## measure creates and gets beside plain C references, and idle connections
+bench: ## measure the server, beside plain C where it can be (BENCH="list reload" for some lines, PAIRS=9, SECONDS=3)
 	@tests/support/deps build bench
 	@$(MAKE) --no-print-directory $(B)/tidemill benches
 	@$(if $(or $(if $(BENCH),,all),$(filter list summary,$(BENCH))),$(MAKE) --no-print-directory million)
 	@node tests/bench/run.mjs $(BENCH)
-	@node tests/bench/idle.mjs
 
 million: build/million ## a data folder with a million leads, for `make bench`: made once and kept
 

@@ -1,8 +1,8 @@
 /* core/sources.h: the sources of generations that have served, and the list of them, on disk.
  *
- *   DIR/generations/HASH       one generation, whole (generation_pack): its name is the
- *                              BLAKE2b-256 of its bytes
- *   DIR/generations/list.json  what core/generations.c writes down
+ *   FOLDER/HASH       one generation, whole (generation_pack): its name is the
+ *                     BLAKE2b-256 of its bytes
+ *   FOLDER/list.json  what core/generations.c writes down
  *
  * A file gets its name when all of it is on disk, so that whoever is killed leaves no half. Any
  * thread, but one at a time. */

@@ -13,10 +13,17 @@ sql.dialect = {
   end,
 }
 
+local quoted_names = {} -- of what is declared
+
 ---@param name string
 ---@return string
 function sql.name(name)
-  return '"' .. name:gsub('"', '""') .. '"'
+  local quoted = quoted_names[name]
+  if not quoted then
+    quoted = '"' .. name:gsub('"', '""') .. '"'
+    quoted_names[name] = quoted
+  end
+  return quoted
 end
 local name = sql.name
 

@@ -1,6 +1,6 @@
 // tests/bench/idle.mjs: what idle connections cost the server.
 //
-//   CONNECTIONS=10000 node tests/bench/idle.mjs
+//   make bench BENCH=idle CONNECTIONS=10000
 //
 // Fresh ones have said nothing, kept ones have had an answer. The memory is what the process has for itself alone
 // (Private_* in smaps_rollup); what the kernel holds for its sockets is not in it. CPU is that of the server's threads in
@@ -51,7 +51,7 @@ async function open_all(url, count, asks) {
   return sockets;
 }
 
-async function measure(server, title, asks) {
+async function measure_idle(server, title, asks) {
   const { pid } = server.child;
   await later(1000);
   const before = await private_memory(pid);
@@ -78,13 +78,15 @@ async function with_server(title, asks) {
   const folder = await mkdtemp(join(tmpdir(), 'tidemill-idle-'));
   const server = await start({ data: join(folder, 'data') });
   try {
-    await measure(server, title, asks);
+    await measure_idle(server, title, asks);
   } finally {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-console.log('\nidle connections');
-await with_server('fresh', false);
-await with_server('kept', true);
+export async function measure() {
+  console.log('idle connections');
+  await with_server('fresh', false);
+  await with_server('kept', true);
+}

@@ -12,7 +12,7 @@ import { cpus, loadavg, release } from 'node:os';
 
 import { connections, make_config, pairs, preload, seconds, threads, work } from './common.mjs';
 
-const lines = ['get', 'create', 'list', 'summary', 'import', 'reload', 'memory', 'tenants'];
+const lines = ['get', 'create', 'list', 'summary', 'import', 'reload', 'memory', 'idle', 'tenants'];
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : lines;
 for (const line of chosen) {
   if (!lines.includes(line)) {

@@ -133,7 +133,7 @@ test('the list and the sources outlive a restart, which builds from the files', 
   who = await other.log_in('admin');
   const list = await list_of(who);
   const back = await who.post(`${generation}/${first}/activate`);
-  await writeFile(join(data, 'generations', second), 'something else');
+  await writeFile(join(data, 'tenants/demo/generations', second), 'something else');
   const spoilt = await who.post(`${generation}/${second}/activate`);
   await other.stop();
   await undo();
@@ -208,7 +208,7 @@ test('what has served is kept, but only the last twenty, and the list has an end
   }
   await undo();
   const list = await list_of(who);
-  const files = await readdir(join(data, 'generations'));
+  const files = await readdir(join(data, 'tenants/demo/generations'));
 
   assert.equal(list.data.filter((one) => one.kept).length, 20);
   assert.equal(files.length, 21);
