@@ -229,8 +229,8 @@ struct crowd {
 	struct lane_work slices[IMPORTS], person, *group[IMPORTS + 1];
 	int group_size;
 	atomic_uint slices_over, answered; /* what a person asked for */
-	unsigned came;                     /* when the person did, in slices */
-	unsigned most;                     /* slices between a person's coming and the answer */
+	unsigned answered_after;           /* slices, from the beginning */
+	int most;                          /* slices between a person's coming and the answer */
 	bool over;
 	uv_sem_t answer;
 };
@@ -250,9 +250,7 @@ static void run_of_crowd(void *owner, struct lane_work *work)
 
 static void answer_person(struct crowd *crowd)
 {
-	unsigned slices = atomic_load(&crowd->slices_over) - crowd->came;
-
-	crowd->most = slices > crowd->most ? slices : crowd->most;
+	crowd->answered_after = atomic_load(&crowd->slices_over);
 	uv_sem_post(&crowd->answer);
 }
 
@@ -290,10 +288,16 @@ static void ask_again_and_again(void *data)
 	struct crowd *crowd = data;
 
 	for (unsigned i = 0; i < PEOPLE; i++) {
-		crowd->came = atomic_load(&crowd->slices_over);
+		unsigned came_after;
+		int slices;
+
 		if (lane_push(&crowd->lane, &crowd->person) != 0)
 			abort();
+		/* Not before the push: this thread may rest between the two. */
+		came_after = atomic_load(&crowd->slices_over);
 		uv_sem_wait(&crowd->answer);
+		slices = (int)(crowd->answered_after - came_after);
+		crowd->most = slices > crowd->most ? slices : crowd->most;
 		atomic_fetch_add(&crowd->answered, 1);
 	}
 }
