@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many writes may wait, and how many share a commit at most. */
-enum { LANE_LIMIT = 1024, GROUP_LIMIT = 64 };
+/* How many writes may wait; how many share a commit at most, and how long the first of them waits
+ * for the others. */
+static const struct lane_bounds bounds = {.waiting = 1024, .group = 64, .group_ns = 20000000};
 
 struct home {
 	uv_thread_t thread;
@@ -21,6 +22,7 @@ struct home {
 	struct store *store;
 	struct store_conn *conn;
 	struct metrics *metrics;
+	struct meters *meters;
 	const char *tenant;
 	struct state *state;      /* NULL before the first, and while another is made */
 	struct lane_work *parked; /* what waits for a state */
@@ -128,7 +130,9 @@ static void attach(struct home *home, struct state *state)
 				    .store = home->store,
 				    .conn = home->conn,
 				    .metrics = home->metrics,
-				    .tenant = home->tenant});
+				    .meters = home->meters,
+				    .tenant = home->tenant,
+				    .lane = &home->lane});
 }
 
 /* A switch may have brought another meanwhile. */
@@ -292,6 +296,7 @@ int home_start(struct home **made, const struct home_options *options, struct er
 	}
 	home->store = options->store;
 	home->metrics = options->metrics;
+	home->meters = options->meters;
 	home->tenant = options->tenant;
 	rc = store_conn_open(&home->conn, home->store, STORE_WRITE, err);
 	if (rc == 0)
@@ -300,7 +305,7 @@ int home_start(struct home **made, const struct home_options *options, struct er
 		rc = store_record(home->conn, options->record, err);
 	if (rc != 0)
 		goto out;
-	rc = lane_init(&home->lane, &home->loop, LANE_LIMIT, GROUP_LIMIT,
+	rc = lane_init(&home->lane, &home->loop, &bounds,
 		&(struct lane_owner){
 			.run = run, .flush = flush, .gives_way = gives_way, .owner = home});
 	if (rc == 0)

@@ -48,6 +48,7 @@ struct home_options {
 	const char *tenant;
 	struct store *store;
 	struct metrics *metrics;
+	struct meters *meters;
 	const char *record; /* the file for `make bench`, or NULL */
 };
 

@@ -16,15 +16,15 @@ enum { STEP = 4 << 20, RESTART_AT = 4 * STEP, WAIT_MS = 20, TICK_MS = 1000, IDLE
 
 enum { ORDERS_LIMIT = 1 << 16 };
 
-/* What the keeper is told; one may still wait when the other comes. */
 struct order {
 	struct queue_item item; /* must be first */
+	void (*run)(struct kept *kept);
 	struct kept *kept;
-	void (*act)(struct keeper *keeper, struct kept *kept);
 };
 
+/* A store may be dropped before the thread has come to take it: each order has its own item. */
 struct kept {
-	struct order taking, dropping;
+	struct order take, drop;
 	struct keeper *keeper;
 	struct kept *next;
 	struct kept_options options;
@@ -139,8 +139,9 @@ static void on_tick(uv_timer_t *timer)
 		empty_idle(kept);
 }
 
-static void take(struct keeper *keeper, struct kept *kept)
+static void take(struct kept *kept)
 {
+	struct keeper *keeper = kept->keeper;
 	int64_t left = 0;
 
 	kept->next = keeper->first;
@@ -149,9 +150,9 @@ static void take(struct keeper *keeper, struct kept *kept)
 	checkpoint(kept, STORE_MOVE, &left);
 }
 
-static void drop(struct keeper *keeper, struct kept *kept)
+static void drop(struct kept *kept)
 {
-	struct kept **at = &keeper->first;
+	struct kept **at = &kept->keeper->first;
 	int64_t left = 0;
 
 	while (*at != kept)
@@ -165,11 +166,11 @@ static void drop(struct keeper *keeper, struct kept *kept)
 
 static void on_orders(struct queue *queue, void *consumer)
 {
-	struct keeper *keeper = consumer;
 	struct order *order;
 
+	(void)consumer;
 	while ((order = (struct order *)queue_pop(queue)) != NULL)
-		order->act(keeper, order->kept);
+		order->run(order->kept);
 }
 
 static void on_stop(uv_async_t *async)
@@ -258,12 +259,12 @@ int keeper_take(struct keeper *keeper, struct kept **made, const struct kept_opt
 	}
 	kept->keeper = keeper;
 	kept->options = *options;
-	kept->taking = (struct order){.kept = kept, .act = take};
-	kept->dropping = (struct order){.kept = kept, .act = drop};
+	kept->take = (struct order){.run = take, .kept = kept};
+	kept->drop = (struct order){.run = drop, .kept = kept};
 	rc = store_wal_open(&kept->wal, options->store, err);
 	if (rc == 0) {
 		store_wal_watch(options->store, STEP, wake, kept);
-		rc = queue_push(&keeper->orders, &kept->taking.item);
+		rc = queue_push(&keeper->orders, &kept->take.item);
 	}
 	if (rc != 0) {
 		if (kept->wal != NULL)
@@ -280,7 +281,7 @@ void keeper_drop(struct kept *kept)
 {
 	if (kept == NULL)
 		return;
-	if (queue_push(&kept->keeper->orders, &kept->dropping.item) != 0)
+	if (queue_push(&kept->keeper->orders, &kept->drop.item) != 0)
 		abort(); /* the keeper is stopped after all others */
 	uv_sem_wait(&kept->dropped);
 	uv_sem_destroy(&kept->dropped);

@@ -98,6 +98,7 @@ static void state_made(void *data, struct state *state)
 			.control_call = thread->generations != NULL ? control_calls_call : NULL,
 			.control = thread->generations,
 			.attempts = thread->lane->options.attempts,
+			.meters = thread->lane->options.meters,
 			.metrics = thread->lane->options.metrics,
 			.tenant = thread->lane->options.tenant});
 	go_on(thread);

@@ -39,6 +39,7 @@ struct slow_lane_options {
 	int threads;
 	struct store *store;
 	struct attempts *attempts;
+	struct meters *meters;
 	struct metrics *metrics;
 	struct pace *pace;
 };

@@ -2,6 +2,7 @@
 
 #include "backup.h"
 #include "base/log.h"
+#include "metering.h"
 #include "text/json_in.h"
 #include "text/json_out.h"
 
@@ -22,6 +23,7 @@ struct tenant {
 	struct store_conn *conn; /* reading, for commands */
 	struct home *home;
 	struct attempts *attempts;
+	struct metering *metering;
 	struct kept *kept;
 	struct slow_lane *slow; /* only where it listens */
 	struct pace pace;
@@ -311,6 +313,7 @@ static int start_slow_lane(struct tenant *tenant, struct err *err)
 							     : SLOW_LEAST,
 			.store = tenant->store,
 			.attempts = tenant->attempts,
+			.meters = metering_meters(tenant->metering),
 			.metrics = tenant->owner.metrics,
 			.pace = &tenant->pace},
 		err);
@@ -352,6 +355,10 @@ static int start_all(struct tenant *tenant, struct err *err)
 		rc = store_conn_open(&tenant->conn, tenant->store, STORE_READ, err);
 	if (rc == 0 && (tenant->attempts = attempts_new(ATTEMPTS_KEYS)) == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
+	if (rc == 0)
+		tenant->metering = metering_new(tenant->owner.loop, tenant->owner.inbox);
+	if (rc == 0 && tenant->metering == NULL)
+		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0 && options->listens)
 		rc = start_slow_lane(tenant, err);
 	if (rc == 0)
@@ -367,8 +374,11 @@ static int start_all(struct tenant *tenant, struct err *err)
 			&(struct home_options){.tenant = tenant_name(tenant),
 				.store = tenant->store,
 				.metrics = tenant->owner.metrics,
+				.meters = metering_meters(tenant->metering),
 				.record = options->record},
 			err);
+	if (rc == 0)
+		metering_start(tenant->metering, tenant->home);
 	return rc == 0 ? start_generations(tenant, err) : rc;
 }
 
@@ -410,6 +420,7 @@ static void closed(uv_timer_t *timer)
 static void end_threads(struct tenant *tenant)
 {
 	slow_lane_stop(tenant->slow);
+	metering_stop(tenant->metering);
 	home_stop(tenant->home);
 	keeper_drop(tenant->kept);
 	generations_stop(tenant->generations);
@@ -430,6 +441,7 @@ static void end_threads(struct tenant *tenant)
 	tenant->store = NULL;
 	tenant->slow = NULL;
 	tenant->attempts = NULL;
+	tenant->metering = NULL;
 	tenant->handed_over = false;
 	atomic_store(&tenant->hurry, false);
 }
@@ -690,6 +702,7 @@ struct tenant_rooms tenant_rooms(struct tenant *tenant)
 		.slow = tenant->slow,
 		.pace = &tenant->pace,
 		.attempts = tenant->attempts,
+		.meters = metering_meters(tenant->metering),
 		.generations = generations_calls(tenant->generations)};
 }
 

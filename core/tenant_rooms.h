@@ -12,5 +12,6 @@ struct tenant_rooms {
 	struct slow_lane *slow;
 	struct pace *pace;
 	struct attempts *attempts;
+	struct meters *meters;
 	struct control_calls *generations;
 };

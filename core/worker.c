@@ -469,6 +469,7 @@ static void adopt(struct place *place, struct state *state)
 				    .control_call = control_calls_call,
 				    .control = place->rooms.generations,
 				    .attempts = place->rooms.attempts,
+				    .meters = place->rooms.meters,
 				    .metrics = worker->options.metrics,
 				    .tenant = place->rooms.name,
 				    .pace = place->rooms.pace});

@@ -7,6 +7,7 @@
 --   language  of the person who will read the answer
 --   txn, at   the id and the time (UTC milliseconds) of the unit of work
 --   decided   { name, row }: what the running rule acts on, for its log (scripts/decisions.lua)
+--   metered   how many records it shows, by meter, and metered_seen, which: see scripts/access/meters.lua
 --   making    the cache for which a value is being made (scripts/cache.lua), or nil
 --   net       the records changed in this unit, in order, with their state before (scripts/rules.lua); nil: none yet
 
@@ -34,6 +35,7 @@ function context.start(actor, cause, language)
   ctx.session = nil
   ctx.txn = nil
   ctx.net = nil
+  ctx.metered, ctx.metered_seen = nil, nil
   return ctx
 end
 

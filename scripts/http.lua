@@ -9,6 +9,7 @@ local context = require "context"
 local i18n = require "i18n"
 local json = require "core.json"
 local log = require "core.log"
+local meters = require "access.meters"
 local metrics = require "core.metrics"
 local problem = require "problem"
 local raised = require "raised"
@@ -135,6 +136,12 @@ local function start(req)
   return context.start(nil, { kind = "request", id = req.id }, i18n.choose(req.headers["accept-language"]))
 end
 
+-- What was shown is counted when nothing can make the request begin again.
+local function counted(result)
+  meters.settle()
+  return result
+end
+
 -- What is no JSON is refused before the lane has work with it.
 local function prepare(req, route)
   if route.prepare then
@@ -148,14 +155,14 @@ end
 local function handle(req, ctx)
   local route, arguments = enter(req, ctx)
   if route.reads or route.here then
-    return route.run(req, arguments)
+    return counted(route.run(req, arguments))
   end
   return { lane = true, prepared = prepare(req, route) }
 end
 
 local function write(req, ctx, prepared, given_actor)
   local route, arguments = enter(req, ctx, given_actor)
-  return route.run(req, arguments, prepared)
+  return counted(route.run(req, arguments, prepared))
 end
 
 -- What is answered is for the one who asked, as things stand now (RFC 9111 section 5.2.2.5); pages say otherwise.
@@ -183,7 +190,7 @@ end
 
 local function respond(req, ctx, given_actor)
   local route, arguments = enter(req, ctx, given_actor)
-  return route.run(req, arguments, not route.reads and prepare(req, route) or nil)
+  return counted(route.run(req, arguments, not route.reads and prepare(req, route) or nil))
 end
 
 --- Both halves at once as a given actor, for tests: everything but the session.

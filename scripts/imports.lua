@@ -3,6 +3,9 @@
 -- The file is read as a stream where the command runs; each slice of rows goes to the home lane as one unit of
 -- bulk work, in which every row has its own savepoint: a refused row is undone, reported and left behind, and the rows
 -- around it stay. A record that already has the values given is left alone, so the same file read twice changes nothing.
+--
+-- A slice ends when its time is over, or sooner when people wait, however many rows it has done by then: the rest comes with
+-- the next one, and people's writes go between. What the last slice took says how many rows the next one is sent.
 
 local clock = require "core.clock"
 local context = require "context"
@@ -25,9 +28,8 @@ local text = require "core.text"
 
 local imports = { by_name = {} }
 
-local SLICE = 100
--- People's writes wait for the slice that runs.
-local SLICE_NS = 40000000
+-- After what time a slice takes no further row, and when people wait; how many rows are sent with the first one, and with any.
+local SLICE_NS, SHORT_NS, FIRST_ROWS, MOST_ROWS = 40000000, 5000000, 50, 500
 
 local mapping_keys = { title = true, columns = true, record = true, notes = true, migration = true, from = true }
 
@@ -158,16 +160,21 @@ local function faults_of(raised)
   return list
 end
 
+local function is_over(ns)
+  return ns >= SLICE_NS or ns >= SHORT_NS and task.people_wait()
+end
+
 --- One slice, in the home lane.
 ---@param payload string JSON `{ mapping, rows = [ { line, records = [ { entity, key, set } ] } ] }`
----@return string JSON, a result for each row, as far as the time of a slice reaches: one row at least
+---@return string JSON `{ results, ns }`: a result for each row that there was time for, one at least, and how long it took
 function imports.slice(payload)
+  local began = clock.mono()
   local slice = json.decode(payload)
   local mapping = imports.by_name[slice.mapping]
   local ctx = context.start(context.system, { kind = "import", id = mapping.name, version = mapping.version })
-  local results, known, ends = json.array {}, {}, clock.mono() + SLICE_NS
+  local results, known = json.array {}, {}
   for i, row in ipairs(slice.rows) do
-    if i > 1 and clock.mono() > ends then
+    if i > 1 and is_over(clock.mono() - began) then
       break
     end
     store.mark()
@@ -183,7 +190,7 @@ function imports.slice(payload)
       results[i] = { line = row.line, faults = faults }
     end
   end
-  return json.encode(results)
+  return json.encode { results = results, ns = clock.mono() - began }
 end
 
 -- Where the command runs:
@@ -223,7 +230,7 @@ local function start_run(mapping, path, rejects, language)
   end
   return setmetatable({
     mapping = mapping, reader = reader, header = header, rejects_path = rejects,
-    language = language, waiting = {},
+    language = language, waiting = {}, size = FIRST_ROWS,
     rows = 0, refused = 0, created = 0, changed = 0, unchanged = 0, notes = {}, reasons = {}, hashes = {},
   }, Run)
 end
@@ -295,33 +302,45 @@ function Run:count(counts, notes)
   end
 end
 
--- Rows that the mapping refused wait with the others, so that the rejects stand in the order of the
--- file.
-function Run:flush()
+-- Sends the rows that the mapping took, and returns the results of those that there was time for.
+function Run:send()
   local rows = json.array {}
   for _, row in ipairs(self.waiting) do
     rows[#rows + 1] = row.records and { line = row.line, records = row.records } or nil
   end
-  local results = {}
-  while #results < #rows do
-    local left = table.move(rows, #results + 1, #rows, 1, json.array {})
-    local some = json.decode(task.lane("import.slice", json.encode { mapping = self.mapping.name, rows = left }))
-    table.move(some, 1, #some, #results + 1, results)
+  if #rows == 0 then
+    return {}
   end
-  local at = 0
+  local answer = json.decode(task.lane("import.slice", json.encode {
+    mapping = self.mapping.name, rows = rows,
+  }))
+  local done = #answer.results
+  local fitting = done * SLICE_NS // math.max(answer.ns, 1)
+  self.size = math.max(1, math.min(fitting, 2 * done, MOST_ROWS))
+  return answer.results
+end
+
+-- Rows that the mapping refused wait with the others, so that the rejects stand in the order of the
+-- file. What a slice had no time for goes on waiting.
+function Run:flush()
+  local results = self:send()
+  local at, done = 0, 0
   for _, row in ipairs(self.waiting) do
     local result = row
     if row.records then
       at = at + 1
       result = results[at]
     end
-    if result.faults then
+    if not result then
+      break
+    elseif result.faults then
       self:refuse(row.line, row.cells, result.faults)
     else
       self:count(result.counts, row.notes)
     end
+    done = done + 1
   end
-  self.waiting = {}
+  self.waiting = table.move(self.waiting, done + 1, #self.waiting, 1, {})
 end
 
 function Run:take(cells, line)
@@ -334,7 +353,7 @@ function Run:take(cells, line)
     row.faults = faults_of(list)
   end
   self.waiting[#self.waiting + 1] = row
-  if #self.waiting >= SLICE then
+  while #self.waiting >= self.size do
     self:flush()
   end
 end
@@ -382,7 +401,9 @@ function imports.run(name, path, rejects, language, progress)
       progress(run.rows)
     end
   end
-  run:flush()
+  while #run.waiting > 0 do
+    run:flush()
+  end
   run.reader:close()
   if run.rejects then
     run.rejects:close()

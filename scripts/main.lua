@@ -13,6 +13,7 @@ local imports = require "imports"
 local json = require "core.json"
 local kept = require "kept"
 local log = require "core.log"
+local meters = require "access.meters"
 local people_sql = require "sql.people"
 local permissions = require "permissions"
 local plugins = require "plugins"
@@ -56,6 +57,7 @@ local bulk = {
     return tostring(steps)
   end,
   ["import.slice"] = imports.slice,
+  ["meter.write"] = meters.write,
   ["seed.done"] = seeds.done,
   ["sign_in_link.first"] = sign_in_links.add_first,
   ["test.file"] = testing.file,

@@ -17,6 +17,7 @@ return {
   ["problem.media_type"]     = { en = "The body must be JSON", zh = "请求正文必须是 JSON" },
   ["problem.range"]          = { en = "The file has no such part", zh = "文件没有所请求的部分" },
   ["problem.many_attempts"]  = { en = "Too many wrong passwords; try again in a minute", zh = "密码错误次数过多，请一分钟后重试" },
+  ["problem.metered"]        = { en = "You have seen as many records as you may for now", zh = "您查看的记录数已达到当前上限" },
   ["problem.busy"]           = { en = "The server is busy; try again soon", zh = "服务器繁忙，请稍后重试" },
   ["problem.failed"]         = { en = "Something went wrong in the server", zh = "服务器内部出错" },
   ["problem.generation"]     = { en = "The new generation was refused", zh = "新的一代未通过检查" },
@@ -30,6 +31,7 @@ return {
   ["generation.version"]     = { en = "This generation belongs to another version of Tidemill; build from the files.", zh = "这一代属于另一版本的 Tidemill，请从文件重新构建。" },
 
   -- details
+  ["detail.metered"]         = { en = "{entity}: at most {most} records in {span}; again from {ends}", zh = "{entity}：{span}内最多查看 {most} 条，{ends} 之后可继续" },
   ["detail.reference"]       = { en = "Tell your administrator this reference: {reference}", zh = "请将此编号告知管理员：{reference}" },
   ["detail.range"]           = { en = "it has {size} bytes", zh = "文件共 {size} 字节" },
   ["detail.limit_groups"]    = { en = "the summary has more than {max} groups; filter it", zh = "汇总超过 {max} 组，请加筛选条件" },

@@ -158,6 +158,11 @@ void metrics_count(struct metrics *metrics, enum metrics_counter counter)
 	add(&metrics->counters[counter]);
 }
 
+void metrics_add(struct metrics *metrics, enum metrics_counter counter, uint64_t more)
+{
+	atomic_fetch_add_explicit(&metrics->counters[counter], more, memory_order_relaxed);
+}
+
 void metrics_gauge_add(struct metrics *metrics, enum metrics_gauge gauge, int64_t change)
 {
 	atomic_fetch_add_explicit(&metrics->gauges[gauge], change, memory_order_relaxed);
@@ -283,6 +288,10 @@ static void put_counters(struct buf *out, const struct metrics *metrics)
 			"Generations that were refused."},
 		[METRICS_READS_INTERRUPTED] = {"tidemill_reads_interrupted_total",
 			"Reads that gave way on a worker and began again on the slow lane."},
+		[METRICS_RECORDS_METERED] = {"tidemill_metered_records_total",
+			"Records seen through grants that count them."},
+		[METRICS_METERED_REFUSED] = {"tidemill_metered_refusals_total",
+			"Reads that were refused because as many had been seen as may be."},
 	};
 
 	for (int i = 0; i < METRICS_COUNTERS; i++) {

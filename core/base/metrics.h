@@ -25,6 +25,8 @@ enum metrics_counter {
 	METRICS_GENERATIONS,
 	METRICS_GENERATIONS_REFUSED,
 	METRICS_READS_INTERRUPTED, /* on a worker; each began again on the slow lane */
+	METRICS_RECORDS_METERED,   /* seen through grants that count them */
+	METRICS_METERED_REFUSED,   /* requests that wanted more of them than they may */
 	METRICS_COUNTERS
 };
 
@@ -59,6 +61,7 @@ void metrics_commit(struct metrics *metrics, unsigned units, int64_t nanoseconds
 void metrics_break(struct metrics *metrics, const char *plugin, bool memory);
 
 void metrics_count(struct metrics *metrics, enum metrics_counter counter);
+void metrics_add(struct metrics *metrics, enum metrics_counter counter, uint64_t more);
 void metrics_gauge_add(struct metrics *metrics, enum metrics_gauge gauge, int64_t change);
 void metrics_gauge_set(struct metrics *metrics, enum metrics_gauge gauge, int64_t value);
 

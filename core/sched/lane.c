@@ -1,5 +1,6 @@
 #include "sched/lane.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 
 #include <assert.h>
@@ -43,6 +44,14 @@ static void collect(struct lane *lane)
 	}
 }
 
+static void leave_count(struct lane *lane, const struct lane_work *work)
+{
+	atomic_fetch_sub_explicit(&lane->waiting, 1, memory_order_relaxed);
+	if (!work->bulk)
+		atomic_fetch_sub_explicit(&lane->people_waiting, 1, memory_order_relaxed);
+}
+
+/* What had better go after all others is bulk from now on. */
 static struct lane_work *next_of_people(struct lane *lane)
 {
 	struct lane_work *work;
@@ -51,6 +60,8 @@ static struct lane_work *next_of_people(struct lane *lane)
 		if (lane->owner.gives_way == NULL ||
 			!lane->owner.gives_way(lane->owner.owner, work))
 			break;
+		atomic_fetch_sub_explicit(&lane->people_waiting, 1, memory_order_relaxed);
+		work->bulk = true;
 		append(&lane->bulk.first, &lane->bulk.last, work);
 	}
 	return work;
@@ -63,16 +74,31 @@ static struct lane_work *next_work(struct lane *lane)
 	if (work != NULL)
 		return work; /* it has left the count at its first run */
 	work = next_of_people(lane);
-	if (work == NULL)
+	if (work == NULL && lane->group == 0)
 		work = take(&lane->bulk.first, &lane->bulk.last);
 	if (work != NULL)
-		atomic_fetch_sub_explicit(&lane->waiting, 1, memory_order_relaxed);
+		leave_count(lane, work);
 	return work;
+}
+
+static bool group_is_full(const struct lane *lane)
+{
+	return lane->group >= lane->bounds.group ||
+	       (lane->group_began_ns != 0 &&
+		       clock_mono_ns() - lane->group_began_ns >= lane->bounds.group_ns);
+}
+
+static void join_group(struct lane *lane, const struct lane_work *work)
+{
+	lane->group++;
+	if (!work->bulk && lane->group_began_ns == 0)
+		lane->group_began_ns = clock_mono_ns();
 }
 
 static void flush(struct lane *lane)
 {
 	lane->group = 0;
+	lane->group_began_ns = 0;
 	lane->owner.flush(lane->owner.owner);
 }
 
@@ -86,9 +112,9 @@ static void turn(struct lane *lane)
 	lane->turning = true;
 	for (;;) {
 		collect(lane);
-		while (lane->running == NULL && lane->group < lane->group_limit &&
+		while (lane->running == NULL && !group_is_full(lane) &&
 			(lane->running = next_work(lane)) != NULL) {
-			lane->group++;
+			join_group(lane, lane->running);
 			lane->owner.run(lane->owner.owner, lane->running);
 			collect(lane);
 		}
@@ -111,10 +137,10 @@ static void on_ready(struct queue *queue, void *consumer)
 	turn(consumer);
 }
 
-int lane_init(struct lane *lane, uv_loop_t *loop, unsigned limit, unsigned group_limit,
+int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_bounds *bounds,
 	const struct lane_owner *owner)
 {
-	*lane = (struct lane){.owner = *owner, .limit = limit, .group_limit = group_limit};
+	*lane = (struct lane){.owner = *owner, .bounds = *bounds};
 	return queue_init(&lane->inbox, loop, UINT_MAX, on_ready, lane);
 }
 
@@ -123,11 +149,19 @@ int lane_push(struct lane *lane, struct lane_work *work)
 	int rc = TM_EBUSY;
 
 	work->alone = false;
-	if (atomic_fetch_add_explicit(&lane->waiting, 1, memory_order_relaxed) < lane->limit)
+	if (!work->bulk)
+		atomic_fetch_add_explicit(&lane->people_waiting, 1, memory_order_relaxed);
+	if (atomic_fetch_add_explicit(&lane->waiting, 1, memory_order_relaxed) <
+		lane->bounds.waiting)
 		rc = queue_push(&lane->inbox, &work->item);
 	if (rc != 0)
-		atomic_fetch_sub_explicit(&lane->waiting, 1, memory_order_relaxed);
+		leave_count(lane, work);
 	return rc;
+}
+
+bool lane_people_wait(const struct lane *lane)
+{
+	return atomic_load_explicit(&lane->people_waiting, memory_order_relaxed) > 0;
 }
 
 void lane_ran(struct lane *lane, struct lane_work *work)

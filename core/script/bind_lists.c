@@ -62,6 +62,22 @@ static int push_places(lua_State *L, const struct task *task)
 	return 1;
 }
 
+/* Pushes how many of the objects each meter counts, or nil where there is none. */
+static void push_metered(lua_State *L, const struct object_writer *writer)
+{
+	unsigned count = rights_meters(writer->rights);
+
+	if (count == 0) {
+		lua_pushnil(L);
+		return;
+	}
+	lua_createtable(L, (int)count, 0);
+	for (unsigned i = 0; i < count; i++) {
+		lua_pushinteger(L, writer->metered[i]);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
 static int after_objects(lua_State *L, int status, lua_KContext context)
 {
 	struct task *task = (struct task *)context;
@@ -82,10 +98,11 @@ static int after_objects(lua_State *L, int status, lua_KContext context)
 		store_call_push_row(L, task, task->bytes.data);
 	else
 		lua_pushnil(L);
+	push_metered(L, writer);
 	if (writer->places.len == 0)
-		return 3;
+		return 4;
 	push_places(L, task);
-	return 4;
+	return 5;
 }
 
 /* The task's writer, for the projection at 1 and the rights at 2. */
@@ -107,8 +124,8 @@ static void begin_objects(lua_State *L, struct task *task, size_t limit, bool si
 	writer->rights = rights_at(L, 2, writer->projection);
 }
 
-/* object(projection, rights, sql, values …) -> text, count, version, places: one record, whose
- * first column is its version. */
+/* object(projection, rights, sql, values …) -> text, count, version, metered, places: one record,
+ * whose first column is its version. */
 static int object(lua_State *L)
 {
 	begin_objects(L, task_may_wait(L, STORE_CALLER), 1, true);
@@ -277,11 +294,12 @@ static size_t limit_at(lua_State *L, int index)
 	return (size_t)limit;
 }
 
-/* objects(projection, rights, limit, order, scans) -> text, count, last, places
+/* objects(projection, rights, limit, order, scans) -> text, count, last, metered, places
  *
  * The rows as JSON objects with commas between them; how many; the row of the last object if there
- * is another beyond the limit; and, where references are to be expanded, for
- * each where in the text the sealed id stands, the inner id and the member's name. */
+ * is another beyond the limit; how many of them each meter of the rights counts; and, where
+ * references are to be expanded, for each where in the text the sealed id stands, the inner id and
+ * the member's name. */
 static int objects(lua_State *L)
 {
 	lua_settop(L, 5);

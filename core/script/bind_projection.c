@@ -5,7 +5,7 @@
  *
  * A member is its name, its kind and its column; columns count from 1. Money reads its column and
  * the next, the currency. A grant without `column` lets every row through, one without `members`
- * shows all. */
+ * shows all. `meter` is the number, from 1, of what counts the rows that it shows. */
 #include "script/projection.h"
 
 #include "script/bind.h"
@@ -48,11 +48,12 @@ struct grant {
 	size_t value_count;
 	bool all; /* members */
 	uint64_t members[WORDS_MAX];
+	unsigned meter; /* from 1; 0: none */
 };
 
 struct rights {
 	const struct projection *projection;
-	unsigned count;
+	unsigned count, meters;
 	struct grant grants[]; /* then the values */
 };
 
@@ -96,25 +97,64 @@ static bool lets_through(const struct grant *grant, const struct store_row *row)
 	return value.type == STORE_INT && holds(grant, value.integer);
 }
 
-/* Fills `shown`; false when no grant lets the row through. */
-static bool find_shown(
-	const struct rights *rights, const struct store_row *row, uint64_t shown[static WORDS_MAX])
+/* What a grant shows of the members that there are, by words. */
+static uint64_t members_of(const struct rights *rights, const struct grant *grant, unsigned word)
+{
+	unsigned from = word * 64, count = rights->projection->count;
+
+	if (from >= count)
+		return 0;
+	if (!grant->all)
+		return grant->members[word];
+	return count - from >= 64 ? UINT64_MAX : (UINT64_C(1) << (count - from)) - 1;
+}
+
+/* Adds what a grant shows to `shown`; whether that was more than there was. */
+static bool add_shown(const struct rights *rights, const struct grant *grant, uint64_t *shown)
+{
+	bool adds = false;
+
+	for (unsigned word = 0; word < WORDS_MAX; word++) {
+		uint64_t members = members_of(rights, grant, word);
+
+		adds = adds || (members & ~shown[word]) != 0;
+		shown[word] |= members;
+	}
+	return adds;
+}
+
+/* Fills `shown`, and the meters that count the row, a bit for each; false when no grant lets the
+ * row through. */
+static bool find_shown(const struct rights *rights, const struct store_row *row,
+	uint64_t shown[static WORDS_MAX], uint32_t *meters)
 {
 	bool through = false;
 
+	*meters = 0;
 	memset(shown, 0, WORDS_MAX * sizeof *shown);
 	for (unsigned i = 0; i < rights->count; i++) {
 		const struct grant *grant = &rights->grants[i];
 
 		if (!lets_through(grant, row))
 			continue;
+		if ((add_shown(rights, grant, shown) || !through) && grant->meter != 0)
+			*meters |= UINT32_C(1) << (grant->meter - 1);
 		through = true;
-		for (int word = 0; word < WORDS_MAX; word++)
-			shown[word] |= grant->all ? UINT64_MAX : grant->members[word];
 		if (grant->all)
 			break;
 	}
 	return through;
+}
+
+static void count_metered(struct object_writer *writer, uint32_t meters)
+{
+	for (unsigned i = 0; meters != 0; i++, meters >>= 1)
+		writer->metered[i] += meters & 1;
+}
+
+unsigned rights_meters(const struct rights *rights)
+{
+	return rights->meters;
 }
 
 static void put_id(struct object_writer *writer, int64_t inner)
@@ -202,14 +242,16 @@ bool object_writer_row(struct object_writer *writer, const struct store_row *row
 {
 	const struct projection *projection = writer->projection;
 	uint64_t shown[WORDS_MAX];
+	uint32_t meters;
 	bool first = true;
 
-	if (!find_shown(writer->rights, row, shown))
+	if (!find_shown(writer->rights, row, shown, &meters))
 		return false;
 	if (writer->written == writer->limit) {
 		writer->more = true;
 		return false;
 	}
+	count_metered(writer, meters);
 	if (writer->written++ > 0)
 		buf_putc(writer->out, ',');
 	buf_putc(writer->out, '{');
@@ -465,11 +507,16 @@ static size_t read_grant(
 	lua_pop(L, 1);
 	qsort(values, grant->value_count, sizeof *values, compare_values);
 	read_members(L, projection, grant);
+	lua_getfield(L, -1, "meter");
+	grant->meter = (unsigned)luaL_optinteger(L, -1, 0);
+	if (grant->meter > RIGHTS_METERS_MAX)
+		luaL_error(L, "more than %d meters", RIGHTS_METERS_MAX);
+	lua_pop(L, 1);
 	return grant->value_count;
 }
 
-/* projection:rights { { column, values, members } … } -> rights; names that the projection has not
- * are passed over */
+/* projection:rights { { column, values, members, meter } … } -> rights; names that the projection
+ * has not are passed over */
 static int rights_new(lua_State *L)
 {
 	const struct projection *projection = projection_at(L, 1);
@@ -489,10 +536,13 @@ static int rights_new(lua_State *L)
 		L, sizeof *rights + count * sizeof *rights->grants + values * sizeof *next, 1);
 	rights->projection = projection;
 	rights->count = (unsigned)count;
+	rights->meters = 0;
 	next = (int64_t *)(rights->grants + count);
 	for (size_t i = 0; i < count; i++) {
 		lua_rawgeti(L, 2, (lua_Integer)i + 1);
 		next += read_grant(L, projection, &rights->grants[i], next);
+		if (rights->meters < rights->grants[i].meter)
+			rights->meters = rights->grants[i].meter;
 		lua_pop(L, 1);
 	}
 	lua_pushvalue(L, 1);

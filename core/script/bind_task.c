@@ -1,5 +1,6 @@
 /* core.task: what the running task is, and the ways from a command into the lane and from a worker
  * to the control thread. */
+#include "sched/lane.h"
 #include "script/fuse.h"
 #include "script/pace.h"
 #include "script/task.h"
@@ -117,6 +118,15 @@ static int lane(lua_State *L)
 	return task_await(L, task, after_lane);
 }
 
+/* people_wait() -> whether people's work waits for the lane in which this runs */
+static int people_wait(lua_State *L)
+{
+	const struct lane *lane = state_of(L)->host.lane;
+
+	lua_pushboolean(L, lane != NULL && lane_people_wait(lane));
+	return 1;
+}
+
 /* control(payload) → the answer of the control thread. In what a worker answers itself only: in the
  * lane it could wait for a switch that waits for the lane. */
 static int control(lua_State *L)
@@ -146,6 +156,7 @@ int bind_task(lua_State *L)
 		{"enter", enter},
 		{"kind", kind},
 		{"lane", lane},
+		{"people_wait", people_wait},
 		{NULL, NULL},
 	};
 

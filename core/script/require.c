@@ -34,6 +34,7 @@ static const luaL_Reg modules[] = {
 	{"core.json", bind_json},
 	{"core.language", bind_language},
 	{"core.log", bind_log},
+	{"core.meters", bind_meters},
 	{"core.metrics", bind_metrics},
 	{"core.projection", bind_projection},
 	{"core.sandbox", bind_sandbox},

@@ -8,10 +8,11 @@
  * What trusted Lua (scripts/) can reach of C stands in core/script/bind_*.c, as modules that
  * `require` finds by the names core.store, core.json, core.decimal, core.hash, core.id, core.text,
  * core.clock, core.log, core.csv, core.sandbox, core.generation, core.task, core.attempts,
- * core.http, core.metrics, core.projection, core.alarm, core.language, core.zone. */
+ * core.meters, core.http, core.metrics, core.projection, core.alarm, core.language, core.zone. */
 #pragma once
 
 #include "base/err.h"
+#include "base/meters.h"
 #include "base/metrics.h"
 #include "net/attempts.h"
 #include "net/http_server.h"
@@ -24,6 +25,7 @@
 struct state;
 struct task;
 struct pace;
+struct lane;
 
 /* What a thread gives the states that serve on it. */
 struct state_host {
@@ -42,11 +44,13 @@ struct state_host {
 		void (*done)(void *data, int rc, const char *answer, size_t len), void *data);
 	void *control;
 	struct attempts *attempts; /* failed sign-ins; NULL where nobody signs in */
+	struct meters *meters;     /* what is read; NULL: nothing is counted */
 	struct metrics *metrics;   /* NULL: nothing is counted */
 	const char *tenant;        /* whose routes are shut: see fuse.h; NULL: nobody's */
 	/* Where reads must give way to others, which routes are known for it: those end at once.
 	 * NULL elsewhere. */
 	struct pace *pace;
+	const struct lane *lane; /* whose state this is; NULL elsewhere */
 };
 
 /* How long Lua may run (milliseconds; 0: for ever) and by how much one task may let its state grow

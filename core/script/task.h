@@ -140,6 +140,7 @@ void alarm_retire(lua_State *L);
 
 int bind_alarm(lua_State *L);
 int bind_attempts(lua_State *L);
+int bind_meters(lua_State *L);
 int bind_store(lua_State *L);
 /* Adds object, objects and found to the table of core.store at the top. */
 void bind_lists(lua_State *L);

@@ -10,6 +10,7 @@
 --   { column = "unit", values = { 7, 8 } }, { column = "owner", values = { 3 }, except = { { column = "unit", values = { 7, 8 } } } }
 
 local id = require "core.id"
+local meters = require "access.meters"
 local misspelt = require "misspelt"
 local places = require "places"
 local registry = require "entities.registry"
@@ -60,7 +61,7 @@ local function compile_where(entity, where)
   return { operator = operator, field = field, values = known.values }
 end
 
-local grant_keys = { role = true, allow = true, where = true, fields = true }
+local grant_keys = { role = true, allow = true, where = true, fields = true, metered = true }
 
 local function make_grant(entity, i, declared, place)
   misspelt.check_keys(("mill.access %s: grant %d"):format(entity.name, i), declared, grant_keys, place)
@@ -86,6 +87,13 @@ local function make_grant(entity, i, declared, place)
       end
       grant.fields[field] = true
     end
+  end
+  if declared.metered ~= nil then
+    local what = ("mill.access %s: grant %d"):format(entity.name, i)
+    if not (grant.all_actions or grant.actions.read) then
+      error(what .. ": only what may be read is metered; it does not allow read", 0)
+    end
+    grant.meter = meters.declare(what, entity, declared.role, declared.metered, place)
   end
   return grant
 end
@@ -162,23 +170,42 @@ local function memo_of(actor, entity)
   return memo
 end
 
--- The grants of the actor's roles for an action.
+-- The grants of the actor's roles for an action. Those with a meter come last: it counts what no grant before it shows.
 local function grants_of(entity, action, actor)
   local memo = memo_of(actor, entity)
   local found = memo[action]
   if not found then
+    local metered = {}
     found = {}
     for _, grant in ipairs(policies.grants[entity.name] or {}) do
       if actor.roles[grant.role] and (grant.all_actions or grant.actions[action]) then
-        found[#found + 1] = grant
+        local list = grant.meter and metered or found
+        list[#list + 1] = grant
       end
     end
+    table.move(metered, 1, #metered, #found + 1, found)
     memo[action] = found
   end
   return found
 end
 
--- Of those, the ones that show all the fields used.
+--- The meters by which alone the actor reads, or nil when it may see something uncounted.
+---@return table[]|nil
+function policies.only_metered(entity, actor)
+  if actor.system then
+    return nil
+  end
+  local list = {}
+  for i, grant in ipairs(grants_of(entity, "read", actor)) do
+    if not grant.meter then
+      return nil
+    end
+    list[i] = grant.meter
+  end
+  return list
+end
+
+-- Of the grants of an action, the ones that show all the fields used.
 local function grants_for(entity, action, actor, fields)
   local grants = grants_of(entity, action, actor)
   if not fields or #fields == 0 then
@@ -191,6 +218,23 @@ local function grants_for(entity, action, actor, fields)
     end
   end
   return found
+end
+
+--- The meters of what the actor may read, where no uncounted grant shows `fields` of all records; or nil. For sums, which do
+--- not know by which grants a record is in them.
+---@param fields string[]
+---@return table[]|nil
+function policies.meters_of_sums(entity, actor, fields)
+  local list, seen = nil, {}
+  for _, grant in ipairs(actor.system and {} or grants_for(entity, "read", actor, fields)) do
+    if not grant.meter and grant.where.operator == "all" then
+      return nil
+    elseif grant.meter and not seen[grant.meter] then
+      list = list or {}
+      list[#list + 1], seen[grant.meter] = grant.meter, true
+    end
+  end
+  return list
 end
 
 --- Whether it matters to the actor's grants for an action which fields are touched.
@@ -285,25 +329,39 @@ function policies.allows(entity, action, actor, record, fields)
   return false
 end
 
---- Which fields of this record the actor may see: a set, `true` for all, or nil when the record may not be seen.
+-- Adds the fields of a grant; whether there was one more.
+local function add_fields(fields, grant)
+  local adds = false
+  for field in pairs(grant.fields) do
+    adds = adds or not fields[field]
+    fields[field] = true
+  end
+  return adds
+end
+
+--- Which fields of this record the actor may see: a set, `true` for all, or nil when the record may not be seen; and the
+--- meters that count it (scripts/access/meters.lua), or nil.
 ---@return table|true|nil
+---@return table[]|nil
 function policies.visible(entity, actor, record)
   if actor.system then
     return true
   end
-  local fields
+  local fields, counted
   for _, grant in ipairs(grants_for(entity, "read", actor)) do
     if lets_through(grant, actor, record) then
-      if not grant.fields then
-        return true
+      local all = not grant.fields
+      fields = fields or not all and {} or nil
+      if (all or add_fields(fields, grant)) and grant.meter then
+        counted = counted or {}
+        counted[#counted + 1] = grant.meter
       end
-      fields = fields or {}
-      for field in pairs(grant.fields) do
-        fields[field] = true
+      if all then
+        return true, counted
       end
     end
   end
-  return fields
+  return fields, counted
 end
 
 local function find_known_fields(entity, actor)
@@ -353,27 +411,34 @@ local function names_of(fields)
 end
 
 local function make_rights(made, actor)
-  local list = {}
+  local list, counted, number = {}, {}, {}
   for i, grant in ipairs(grants_of(made.entity, "read", actor)) do
-    local where = grant.where
+    local where, meter = grant.where, grant.meter
+    if meter and not number[meter] then
+      counted[#counted + 1] = meter
+      number[meter] = #counted
+    end
     list[i] = {
       column = where.field and made.position[where.field], values = where.values and where.values(actor, grant.role),
-      members = grant.fields and names_of(grant.fields),
+      members = grant.fields and names_of(grant.fields), meter = meter and number[meter],
     }
   end
-  return made.shape:rights(list)
+  return made.shape:rights(list), counted
 end
 
---- What the actor may see through a projection (scripts/entities/projections.lua).
+--- What the actor may see through a projection (scripts/entities/projections.lua), and the meters that it numbers.
 ---@return userdata rights see core/script/projection.h
+---@return table[] meters
 function policies.rights(made, actor)
   if actor.system then
     made.whole = made.whole or made.shape:rights { {} }
-    return made.whole
+    return made.whole, {}
   end
   local memo = memo_of(actor, made)
-  memo.rights = memo.rights or make_rights(made, actor)
-  return memo.rights
+  if not memo.rights then
+    memo.rights, memo.meters = make_rights(made, actor)
+  end
+  return memo.rights, memo.meters
 end
 
 return policies

@@ -9,6 +9,7 @@
 
 local context = require "context"
 local id = require "core.id"
+local meters = require "access.meters"
 local policies = require "access.policies"
 local projection = require "core.projection"
 local registry = require "entities.registry"
@@ -125,8 +126,23 @@ local function expand_places(text, places, made)
   return table.concat(parts)
 end
 
-local function shown(made, objects, count, last, places)
+local function shown(made, objects, count, last, _, places)
   return places and expand_places(objects, places, made) or objects, count, last
+end
+
+-- Notes what was shown by meters; passes the rest on.
+local function noted(counted, objects, count, last, metered, places)
+  for i, meter in ipairs(counted) do
+    meters.note(meter, metered[i])
+  end
+  return objects, count, last, metered, places
+end
+
+local function noted_one(counted, inner, objects, count, version, metered, places)
+  for i, meter in ipairs(counted) do
+    meters.note_one(metered[i] > 0 and { meter } or nil, inner)
+  end
+  return objects, count, version, metered, places
 end
 
 --- The order of a list: its columns' places, negative for descending, and the place of what says whether a row fits.
@@ -151,8 +167,8 @@ end
 ---@return integer count
 ---@return table|nil last the row of the last object, if there are rows beyond the limit
 function projections.read(made, limit, order, scans)
-  local rights = policies.rights(made, context.current().actor)
-  return shown(made, store.objects(made.shape, rights, limit, order, scans))
+  local rights, counted = policies.rights(made, context.current().actor)
+  return shown(made, noted(counted, store.objects(made.shape, rights, limit, order, scans)))
 end
 
 --- One record as JSON, or nil where the actor may not see it.
@@ -161,7 +177,9 @@ end
 ---@return string|nil object
 ---@return integer|nil version
 function projections.get(inner, made)
-  local object, count, version = shown(made, store.object(made.shape, policies.rights(made, context.current().actor), made.get, inner))
+  local rights, counted = policies.rights(made, context.current().actor)
+  local object, count, version = shown(
+    made, noted_one(counted, inner, store.object(made.shape, rights, made.get, inner)))
   if count == 0 then
     return nil
   end

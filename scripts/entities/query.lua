@@ -9,6 +9,7 @@ local hash = require "core.hash"
 local id = require "core.id"
 local json = require "core.json"
 local list_sql = require "sql.list"
+local meters = require "access.meters"
 local policies = require "access.policies"
 local problem = require "problem"
 local projections = require "entities.projections"
@@ -340,6 +341,7 @@ function query.list(entity, question)
   if not policies.any(entity, "read", actor) then
     records.forbidden()
   end
+  meters.check(policies.only_metered(entity, actor))
   local used = {}
   local conditions = read_conditions(entity, actor, question.conditions, used)
   local sort = read_sort(entity, actor, question.sort, used)
@@ -378,7 +380,9 @@ function query.records(entity, conditions, sort, limit)
     })
     local order = projections.order(made, sorted, has_fits)
     for i, record in ipairs(records.found(made, limit, order, scans)) do
-      found[i] = records.masked(entity, record, policies.visible(entity, actor, record))
+      local visible, counted = policies.visible(entity, actor, record)
+      meters.note_one(counted, counted and id.open(record.id))
+      found[i] = records.masked(entity, record, visible)
     end
   end
   return found
@@ -482,6 +486,17 @@ local function summary_rows(entity, branches, conditions, by, sums)
   return rows
 end
 
+-- A sum tells of no record, but a group of one is that record.
+local function note_single(counted, rows, groups)
+  local single = 0
+  for _, row in ipairs(counted and groups > 0 and rows or {}) do
+    single = single + (row[groups + 1] == 1 and 1 or 0)
+  end
+  for _, meter in ipairs(counted or {}) do
+    meters.note(meter, single)
+  end
+end
+
 --- Counts and sums by groups.
 ---@param entity table
 ---@param question table `by`, `sum`, `count` (texts; `count` is empty or "true"), conditions
@@ -500,6 +515,7 @@ function query.summary(entity, question)
   end
   local data = json.array {}
   local rows = summary_rows(entity, policies.branches(entity, "read", actor, used), conditions, by, sums)
+  note_single(policies.meters_of_sums(entity, actor, used), rows, #by)
   for i, row in ipairs(rows) do
     local group = { by = {} }
     for j, one in ipairs(by) do

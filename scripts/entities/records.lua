@@ -11,6 +11,7 @@ local i18n = require "i18n"
 local id = require "core.id"
 local json = require "core.json"
 local maps = require "maps"
+local meters = require "access.meters"
 local net = require "entities.net"
 local policies = require "access.policies"
 local projection = require "core.projection"
@@ -84,15 +85,19 @@ local function forbidden()
   error(problem.new(403, "forbidden"), 0)
 end
 
--- The inner id and the whole record, if the actor may see it; else it is as if there were none.
+-- The inner id and the whole record, if the actor may see it, which of its fields, and the meters that count it; else it is as
+-- if there were none.
 local function find(entity, sealed, actor)
   local inner = type(sealed) == "string" and id.open(sealed)
   local record = inner and records.load(entity, inner)
-  local visible = record and policies.visible(entity, actor, record)
+  if not record then
+    return nil
+  end
+  local visible, counted = policies.visible(entity, actor, record)
   if not visible then
     return nil
   end
-  return inner, record, visible
+  return inner, record, visible, counted
 end
 
 --- A record with the same values, that may be changed.
@@ -106,10 +111,11 @@ local copy = projection.copy
 ---@return table|true|nil visible
 ---@return integer|nil inner
 function records.get(entity, sealed)
-  local inner, record, visible = find(entity, sealed, context.current().actor)
+  local inner, record, visible, counted = find(entity, sealed, context.current().actor)
   if not inner then
     return nil
   end
+  meters.note_one(counted, inner)
   return records.masked(entity, record, visible), visible, inner
 end
 

@@ -26,6 +26,7 @@ local reserved_actions = { history = true, timeline = true, decisions = true, ac
 local reserved_entities = {
   session = true, meta = true, events = true, job = true, generation = true, change = true, tenant = true,
   token = true, sign_in_link = true, decision = true, assignment = true, assignment_seat = true, catalogue = true, as = true,
+  meter = true, metered_read = true,
 }
 local operators = { ne = true, lt = true, le = true, gt = true, ge = true, ["in"] = true, has = true, null = true }
 

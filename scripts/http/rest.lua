@@ -4,6 +4,7 @@ local actions = require "actions"
 local context = require "context"
 local decisions = require "decisions"
 local json = require "core.json"
+local meters = require "access.meters"
 local passwords = require "people.passwords"
 local i18n = require "i18n"
 local policies = require "access.policies"
@@ -38,11 +39,11 @@ local function answer_object(status, object, version, location)
 end
 
 -- The record as it stands after the rules, as far as the caller may see it. Who made a record that then went to
--- somebody else gets its id.
+-- somebody else gets its id; so does who has seen as many as may be.
 local function answer_record(entity, inner, status, question)
   local object, version = projections.get(inner, query.projection(entity, question))
   local location = status == 201 and "/api/v1/" .. entity.name .. "/" .. id.seal(inner) or nil
-  return object and answer_object(status, object, version, location)
+  return object and meters.may_show() and answer_object(status, object, version, location)
     or answer(status, { data = { id = id.seal(inner) } }, { location = location })
 end
 
@@ -81,6 +82,7 @@ end
 local function get(entity)
   return { method = "GET", pattern = "/{id}", reads = true, run = function(req, arguments)
     need(entity, "read")
+    meters.check(policies.only_metered(entity, context.current().actor))
     local made = query.projection(entity, rest.question_of_one(req))
     local inner = id.open(arguments[1])
     local object, version = nil, nil

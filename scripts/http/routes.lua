@@ -9,6 +9,7 @@ local actions = require "actions"
 local pages = require "pages"
 local generation_routes = require "http.generation"
 local rest = require "http.rest"
+local meter_routes = require "http.meter"
 local metrics_routes = require "http.metrics"
 local session_routes = require "http.session"
 
@@ -49,7 +50,7 @@ end
 
 --- Builds the routes when all is declared.
 function routes.finish()
-  for _, list in ipairs { session_routes, metrics_routes, generation_routes } do
+  for _, list in ipairs { session_routes, metrics_routes, generation_routes, meter_routes } do
     for _, route in ipairs(list) do
       add(route)
     end

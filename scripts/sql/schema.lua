@@ -27,6 +27,10 @@ schema.framework = {
   [[CREATE TABLE IF NOT EXISTS assignment_seat (
       selector TEXT NOT NULL, position INTEGER NOT NULL, taken INTEGER NOT NULL, last_txn INTEGER NOT NULL,
       PRIMARY KEY (selector, position)) STRICT, WITHOUT ROWID]],
+  [[CREATE TABLE IF NOT EXISTS metered_read (
+      "user" INTEGER NOT NULL, meter TEXT NOT NULL, began_at INTEGER NOT NULL, ends_at INTEGER NOT NULL,
+      count INTEGER NOT NULL, most INTEGER NOT NULL, PRIMARY KEY ("user", meter, began_at)) STRICT, WITHOUT ROWID]],
+  [[CREATE INDEX IF NOT EXISTS metered_read_end ON metered_read (ends_at)]],
 }
 
 schema.read_catalogue = "SELECT entity, field, type FROM catalogue"

@@ -174,6 +174,12 @@ function Db:as(user) end
 ---@field allow "all"|string[] read, create, update, archive, decisions, and names of moves and actions
 ---@field where? "all"|"own"|"unit"|"unit_subtree"|"unit_above"|"partner"|table<string, string> `{ unit_subtree = "id" }` names another field
 ---@field fields? string[] which fields it shows or lets change; all without it
+---@field metered? mill.Meter how many records each user may see by it; without it, as many as there are
+
+---What a user may see through the grants of a role.
+---@class mill.Meter
+---@field records integer so many records
+---@field per string in such a time from the first: "1d"; at least "1m", at most "31d"
 
 ---@class mill.Rule
 ---@field title mill.Text

@@ -44,11 +44,11 @@ test("of several references that an import cannot find, the first by its name is
   }
   local given = { entity = "opportunity", key = { number = "T-1" }, set = set }
 
-  local results = json.decode(imports.slice(json.encode {
+  local answer = json.decode(imports.slice(json.encode {
     mapping = "test.orders", rows = { { line = 2, records = { given } } },
   }))
   imports.by_name["test.orders"] = nil
 
-  expect(#results[1].faults):is(1)
-  expect(results[1].faults[1].field):is("customer")
+  expect(#answer.results[1].faults):is(1)
+  expect(answer.results[1].faults[1].field):is("customer")
 end)
