@@ -209,8 +209,8 @@ for (const route of routes) {
   }
   if (pattern === '/api/v1/session') continue; // below
 
-  // For administrators, whatever the records; what comes of them stands in generations.test.mjs.
-  if (pattern.startsWith('/api/v1/generation')) {
+  // For administrators, whatever the records; what comes of them stands in generations.test.mjs and metered.test.mjs.
+  if (pattern.startsWith('/api/v1/generation') || pattern === '/api/v1/meter') {
     test(`${method} ${pattern}`, async () => {
       const path = pattern.replace('{hash}', '0'.repeat(64));
       const body = method === 'GET' ? undefined : {};

@@ -32,7 +32,7 @@ const in_pack = (settings) => check_with(PACK, 'base_currency = "USD"', settings
 
 test('a value of a setting that there is not is refused, with file and suggestion', async () => {
   assert.match(await in_pack('base_curency = "USD"'),
-    /^1 .*demo\/pack\.lua:\d+: there is no setting base_curency; there are base_currency, lead_accept_within; did you mean base_currency\?/s);
+    /^1 .*demo\/pack\.lua:\d+: there is no setting base_curency; there are base_currency, customer_reads_a_day, lead_accept_within; did you mean base_currency\?/s);
   assert.match(await in_pack('lead_accept_whitin = "48h"'), /did you mean lead_accept_within\?/);
 });
 

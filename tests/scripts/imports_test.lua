@@ -3,12 +3,13 @@
 local clock = require "core.clock"
 local imports = require "imports"
 local json = require "core.json"
+local task = require "core.task"
 
 local function run_slice(rows)
   imports.by_name["test.slices"] = { name = "test.slices", version = "1.0.0" }
   local ok, answer = pcall(imports.slice, json.encode { mapping = "test.slices", rows = rows })
   imports.by_name["test.slices"] = nil
-  return ok and json.decode(answer) or error(answer, 0)
+  return ok and json.decode(answer).results or error(answer, 0)
 end
 
 local function rows_of(count)
@@ -47,4 +48,20 @@ test("a slice of an import does one row, however long it takes", function()
 
   expect(ok):is_true()
   expect(#results):is(1)
+end)
+
+test("a slice of an import ends soon when people wait", function()
+  local mono, people_wait, now = clock.mono, task.people_wait, 0
+  clock.mono = function() -- each row takes 2 ms
+    now = now + 2000000
+    return now
+  end
+  task.people_wait = function()
+    return true
+  end
+  local ok, results = pcall(run_slice, rows_of(9))
+  clock.mono, task.people_wait = mono, people_wait
+
+  expect(ok):is_true()
+  expect(#results):is(3)
 end)
