@@ -295,7 +295,7 @@ test('a name that is misspelt is told with its line and with what may have been 
     file('rules.lua', 'mill.rulle "x" {}\n', 'there is no mill.rulle; did you mean mill.rule?', 1),
     file('rules.lua', '\nmil.rule "x" {}\n', 'there is no global mil; did you mean mill?', 2),
     file('rules.lua', '\nlocal x = mill.setting "lead_acept_within"\n',
-      'mill.setting: there is no setting lead_acept_within; there are base_currency, lead_accept_within; did you mean lead_accept_within?', 2),
+      'mill.setting: there is no setting lead_acept_within; there are base_currency, customer_reads_a_day, lead_accept_within; did you mean lead_accept_within?', 2),
     file('decisions/way.lua', decision('{ "-", "-", "x" }').replace('lead.region', 'lead.regoin'),
       'decision probe.way: the fact region is of lead.regoin, which does not exist; did you mean region?', 3),
     file('decisions/way.lua', decision('{ "-", "-", "x" }').replace('hit =', 'hitt ='), 'decision probe.way has no property hitt; did you mean hit?', 2),
