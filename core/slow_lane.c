@@ -28,6 +28,7 @@ struct slow_thread {
 	bool making;
 	struct slow_read *running;
 	int64_t began_ns; /* by clock_thread_ns: others may run meanwhile */
+	int64_t since_ns; /* by clock_mono_ns, under the lane's lock; 0: nothing runs */
 	int quick_ms;     /* beyond which a read was slow */
 	uv_sem_t started;
 };
@@ -176,6 +177,7 @@ static void go_on(struct slow_thread *thread)
 		read = take(lane);
 	else if (lane->gen != thread->gen && !thread->making)
 		drop_state(thread); /* an old generation's */
+	thread->since_ns = read != NULL ? clock_mono_ns() : 0;
 	stops = lane->stops && lane->first == NULL && !thread->making;
 	uv_mutex_unlock(&lane->lock);
 	if (read != NULL) {
@@ -305,10 +307,15 @@ int slow_lane_push(struct slow_lane *lane, struct slow_read *read)
 
 void slow_lane_give_way(struct slow_lane *lane)
 {
+	int64_t before = clock_mono_ns() - (int64_t)lane->options.hold_ms * 1000000;
+
 	uv_mutex_lock(&lane->lock);
-	for (int i = 0; i < lane->thread_count; i++)
-		if (lane->threads[i].place != NULL)
-			watch_give_way(lane->threads[i].place);
+	for (int i = 0; i < lane->thread_count; i++) {
+		struct slow_thread *thread = &lane->threads[i];
+
+		if (thread->place != NULL && thread->since_ns != 0 && thread->since_ns < before)
+			watch_give_way(thread->place);
+	}
 	uv_mutex_unlock(&lane->lock);
 }
 

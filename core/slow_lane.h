@@ -42,6 +42,7 @@ struct slow_lane_options {
 	struct meters *meters;
 	struct metrics *metrics;
 	struct pace *pace;
+	int hold_ms; /* how old a snapshot may be that others need back */
 };
 
 int slow_lane_start(
@@ -54,7 +55,8 @@ void slow_lane_switch(struct slow_lane *lane, struct generation *gen, const stru
 /* Hands `read` over; TM_EBUSY when too many wait: it stays the caller's. Any thread. */
 int slow_lane_push(struct slow_lane *lane, struct slow_read *read);
 
-/* Ends the reads that run: they hold snapshots, which others need back. Any thread. */
+/* Ends the reads that have run for longer than hold_ms: they hold snapshots, which others need
+ * back. Any thread. */
 void slow_lane_give_way(struct slow_lane *lane);
 
 /* Finishes what waits and joins the threads. When nobody pushes any more. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS_KEYS = 4096, SLOW_LEAST = 2 };
+enum { ATTEMPTS_KEYS = 4096, SLOW_LEAST = 2, SLOW_HOLD_MS = 2000 };
 
 struct tenant {
 	struct tenant_owner owner;
@@ -315,6 +315,7 @@ static int start_slow_lane(struct tenant *tenant, struct err *err)
 			.attempts = tenant->attempts,
 			.meters = metering_meters(tenant->metering),
 			.metrics = tenant->owner.metrics,
+			.hold_ms = SLOW_HOLD_MS,
 			.pace = &tenant->pace},
 		err);
 }

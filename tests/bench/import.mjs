@@ -78,7 +78,11 @@ async function measure_creates(config, demo, path) {
   let over = false;
   const ended = once(importer, 'close').then(() => { over = true; });
   const admin = await server.log_in('admin');
-  const count = async () => (await admin.get('/api/v1/lead/summary?count')).body.data[0].count;
+  const count = async () => {
+    const { status, text, body } = await admin.get('/api/v1/lead/summary?count');
+    if (status !== 200) throw new Error(`${status} ${text}`);
+    return body.data[0].count;
+  };
   let imported = 0;
   let took = 0;
   try {
