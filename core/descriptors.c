@@ -4,14 +4,18 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* A thread has its loop and its connection to the store; besides there are the sources that are
- * being read, imports, and those who ask at admin.sock. FEWEST: what a browser opens at once. */
-enum { OF_PROCESS = 64, OF_THREAD = 16, FEWEST = 8 };
+/* A worker has its loop; besides there are the sources that are being read, imports, and those who
+ * ask at admin.sock. A tenant that is open has threads and loops of its own, and in each of them
+ * and in each worker a connection to its store: some 25, and with each worker some 4 more. FEWEST:
+ * what a browser opens at once. */
+enum { OF_PROCESS = 64, OF_WORKER = 16, OF_TENANT = 24, OF_TENANT_AND_WORKER = 8, FEWEST = 8 };
 
-int descriptors_for_clients(int workers, unsigned most, unsigned *each, struct err *err)
+int descriptors_for_clients(
+	int workers, int tenants, unsigned most, unsigned *each, struct err *err)
 {
 	rlim_t threads = (rlim_t)workers;
-	rlim_t own = OF_PROCESS + threads * OF_THREAD;
+	rlim_t own = OF_PROCESS + threads * OF_WORKER +
+		     (rlim_t)tenants * (OF_TENANT + threads * OF_TENANT_AND_WORKER);
 	rlim_t useful = own + threads * most;
 	struct rlimit limit;
 
@@ -24,9 +28,9 @@ int descriptors_for_clients(int workers, unsigned most, unsigned *each, struct e
 	}
 	if (limit.rlim_cur < own + threads * FEWEST)
 		return err_set(err, TM_EINVAL,
-			"the process may open %llu files only (ulimit -n); with %d workers it "
-			"needs %llu at least",
-			(unsigned long long)limit.rlim_cur, workers,
+			"the process may open %llu files only (ulimit -n); with %d workers and %d "
+			"tenants open at once it needs %llu at least",
+			(unsigned long long)limit.rlim_cur, workers, tenants,
 			(unsigned long long)(own + threads * FEWEST));
 	*each = limit.rlim_cur >= useful ? most : (unsigned)((limit.rlim_cur - own) / threads);
 	return 0;

@@ -7,6 +7,8 @@
 
 #include "base/err.h"
 
-/* Raises the soft limit as far as it helps `workers` threads with `most` connections each, and
- * returns how many each may have. TM_EINVAL: the limit leaves too few to serve with. */
-int descriptors_for_clients(int workers, unsigned most, unsigned *each, struct err *err);
+/* Raises the soft limit as far as it helps `workers` threads with `most` connections each, beside
+ * `tenants` that are open at once, and returns how many each may have. TM_EINVAL: the limit leaves
+ * too few to serve with. */
+int descriptors_for_clients(
+	int workers, int tenants, unsigned most, unsigned *each, struct err *err);

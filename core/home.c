@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replacement.h"
+#include "sched/loop.h"
 #include "script/fuse.h"
 #include "script/watchdog.h"
 #include "steps.h"
@@ -290,7 +291,7 @@ int home_start(struct home **made, const struct home_options *options, struct er
 	struct home *home = calloc(1, sizeof *home);
 	int rc;
 
-	if (home == NULL || uv_loop_init(&home->loop) != 0) {
+	if (home == NULL || loop_make(&home->loop) != 0) {
 		free(home);
 		return err_set(err, TM_ENOMEM, "no memory");
 	}
@@ -318,10 +319,9 @@ int home_start(struct home **made, const struct home_options *options, struct er
 	}
 	err_set(err, rc, "cannot start a thread");
 out:
-	/* The program ends after this, and the loop's handles with it. */
 	if (home->conn != NULL)
 		store_conn_close(home->conn);
-	uv_loop_close(&home->loop);
+	loop_drop(&home->loop);
 	free(home);
 	return rc;
 }

@@ -294,12 +294,19 @@ static void opened(void *owner, struct tenant *tenant, int rc, const char *text)
 		ready(server);
 }
 
+static int tenants_at_once(const struct settings *settings)
+{
+	return settings->tenant_count < settings->open_tenants ? settings->tenant_count
+							       : settings->open_tenants;
+}
+
 static void listen_for_requests(struct server *server)
 {
 	struct http_limits limits = http_default_limits;
 	struct err err;
-	int rc = descriptors_for_clients(
-		server->worker_count, limits.connections, &limits.connections, &err);
+	int rc = descriptors_for_clients(server->worker_count,
+		tenants_at_once(server->options.settings), limits.connections, &limits.connections,
+		&err);
 
 	server->bodies.most = BODIES_MOST;
 	limits.bodies = &server->bodies;

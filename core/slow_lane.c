@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replacement.h"
+#include "sched/loop.h"
 #include "script/watchdog.h"
 
 #include <stdlib.h>
@@ -227,17 +228,26 @@ static int start_thread(struct slow_lane *lane, struct slow_thread *thread, stru
 
 	if (rc != 0)
 		return rc;
+	if (loop_make(&thread->loop) != 0)
+		goto no_loop;
 	store_stop_when(thread->conn, watch_has_ended);
 	thread->lane = lane;
 	thread->wake.data = thread->idle.data = thread;
-	if (uv_loop_init(&thread->loop) != 0 ||
-		uv_async_init(&thread->loop, &thread->wake, on_wake) != 0 ||
+	if (uv_async_init(&thread->loop, &thread->wake, on_wake) != 0 ||
 		uv_timer_init(&thread->loop, &thread->idle) != 0 ||
-		uv_sem_init(&thread->started, 0) != 0 ||
-		uv_thread_create(&thread->thread, serve, thread) != 0)
-		return err_set(err, TM_ENOMEM, "cannot start a thread");
+		uv_sem_init(&thread->started, 0) != 0)
+		goto no_handles;
+	if (uv_thread_create(&thread->thread, serve, thread) != 0)
+		goto no_thread;
 	uv_sem_wait(&thread->started);
 	return 0;
+no_thread:
+	uv_sem_destroy(&thread->started);
+no_handles:
+	loop_drop(&thread->loop);
+no_loop:
+	store_conn_close(thread->conn);
+	return err_set(err, TM_ENOMEM, "cannot start a thread");
 }
 
 int slow_lane_start(
@@ -257,7 +267,7 @@ int slow_lane_start(
 		lane->thread_count += rc == 0;
 	}
 	*made = lane;
-	return rc; /* what was started is stopped with the server */
+	return rc; /* what was started is stopped with the tenant */
 }
 
 static void wake_all(struct slow_lane *lane)

@@ -318,9 +318,47 @@ static void ask_to_open(struct place *place)
 	refuse_parked(place);
 }
 
+static void attach(struct place *place)
+{
+	struct worker *worker = place->worker;
+
+	state_attach(place->state, &(struct state_host){.loop = &worker->loop,
+					   .store = place->rooms.store,
+					   .conn = place->conn,
+					   .control_call = control_calls_call,
+					   .control = place->rooms.generations,
+					   .attempts = place->rooms.attempts,
+					   .meters = place->rooms.meters,
+					   .metrics = worker->options.metrics,
+					   .tenant = place->rooms.name,
+					   .pace = place->rooms.pace});
+}
+
+/* Of a place that is open and has a state. There may have been no file for the connection; then it
+ * is tried again with each request. */
+static bool connect_store(struct place *place)
+{
+	struct err err;
+
+	if (place->conn != NULL)
+		return true;
+	if (store_conn_open(&place->conn, place->rooms.store, STORE_READ, &err) != 0) {
+		log_event(LOG_ERROR, "tenant", "%s: %s", place->rooms.name, err.text);
+		return false;
+	}
+	store_stop_when(place->conn, watch_has_ended);
+	attach(place);
+	return true;
+}
+
 static void begin(struct place *place, struct http_exchange *exchange)
 {
 	if (place->phase == PLACE_OPEN && place->state != NULL) {
+		if (!connect_store(place)) {
+			problem_answer(exchange, 503, NULL);
+			drop_request(place->worker);
+			return;
+		}
 		place->under_way++;
 		state_handle(place->state, http_exchange_request(exchange), task_over, exchange);
 		return;
@@ -461,22 +499,14 @@ static void server_stopped(void *data)
 
 static void adopt(struct place *place, struct state *state)
 {
-	struct worker *worker = place->worker;
-
-	state_attach(state, &(struct state_host){.loop = &worker->loop,
-				    .store = place->rooms.store,
-				    .conn = place->conn,
-				    .control_call = control_calls_call,
-				    .control = place->rooms.generations,
-				    .attempts = place->rooms.attempts,
-				    .meters = place->rooms.meters,
-				    .metrics = worker->options.metrics,
-				    .tenant = place->rooms.name,
-				    .pace = place->rooms.pace});
 	if (place->state != NULL)
 		state_retire(place->state);
 	place->state = state;
 	place->serves = state_sources(state);
+	if (place->conn != NULL)
+		attach(place);
+	else
+		(void)connect_store(place);
 	run_parked(place);
 }
 
@@ -505,24 +535,12 @@ static void leave_if_idle(struct place *place)
 /* The tenant is opened, or has another generation. */
 static void serve_tenant(struct place *place, const struct mail *mail)
 {
-	struct err err;
-
 	if (place->phase == PLACE_LEAVING) {
 		state_retire(mail->state);
 		return;
 	}
-	if (place->phase != PLACE_OPEN) {
-		place->rooms = mail->rooms;
-		if (store_conn_open(&place->conn, mail->rooms.store, STORE_READ, &err) != 0) {
-			log_event(LOG_ERROR, "tenant", "%s: %s", mail->rooms.name, err.text);
-			state_retire(mail->state);
-			place->phase = PLACE_CLOSED;
-			refuse_parked(place);
-			return;
-		}
-		store_stop_when(place->conn, watch_has_ended);
-		place->phase = PLACE_OPEN;
-	}
+	place->rooms = mail->rooms;
+	place->phase = PLACE_OPEN;
 	adopt(place, mail->state);
 }
 

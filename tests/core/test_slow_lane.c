@@ -4,6 +4,9 @@
 #include "script/watchdog.h"
 #include "state_place.h"
 
+#include <dirent.h>
+#include <sys/resource.h>
+
 enum { READS = 8, TOO_MANY = 300 };
 
 /* A worker's side: a loop with the queue to which the outcomes come. */
@@ -209,6 +212,60 @@ static void test_too_many_are_refused_and_a_stop_finishes_the_others(void **stat
 	assert_int_equal(side.over, taken);
 }
 
+static int open_files(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (readdir(folder) != NULL)
+		count++;
+	closedir(folder);
+	return count;
+}
+
+/* Starts lanes while the process may open few files, one more each time, until one starts. */
+static void start_with_few_files(void)
+{
+	struct rlimit limit, few;
+	int rc = -1;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (int more = 0; rc != 0; more++) {
+		struct slow_lane *lane = NULL;
+		int next = dup(STDERR_FILENO);
+		struct err err;
+
+		close(next);
+		few = limit;
+		few.rlim_cur = (rlim_t)(next + more);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		rc = slow_lane_start(&lane,
+			&(struct slow_lane_options){.threads = 2,
+				.store = here.store,
+				.metrics = side.metrics,
+				.pace = &side.pace},
+			&err);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		slow_lane_stop(lane);
+		slow_lane_free(lane);
+	}
+}
+
+/* SQLite keeps a file for the next connection when one of others is locked, so the first round
+ * leaves some. */
+static void test_a_lane_that_finds_no_files_leaves_none_open(void **state)
+{
+	int before;
+
+	(void)state;
+	start_with_few_files();
+	before = open_files();
+	for (int i = 0; i < 3; i++)
+		start_with_few_files();
+
+	assert_int_equal(open_files(), before);
+}
+
 #define LANE_TEST(f) cmocka_unit_test_setup_teardown(f, enter_lane, leave_lane)
 
 int main(void)
@@ -219,6 +276,7 @@ int main(void)
 		LANE_TEST(test_a_read_that_holds_a_snapshot_gives_way_and_the_next_runs),
 		LANE_TEST(test_a_read_over_its_budget_harms_no_other),
 		LANE_TEST(test_too_many_are_refused_and_a_stop_finishes_the_others),
+		LANE_TEST(test_a_lane_that_finds_no_files_leaves_none_open),
 	};
 
 	if (hash_start() != 0)
