@@ -143,6 +143,16 @@ test('the companies are listed, with their hosts and the size of what they have'
   assert.deepEqual((await readdir(join(server.data, 'tenants'))).sort(), ['broken', 'empty', 'north', 'south']);
 });
 
+test('check looks at each company, or at the one that is named', async () => {
+  const check = (...args) => run(tidemill, ['check', '--config', root.config, ...args]);
+  const one = await check('--tenant', 'south');
+  const all = await check().catch((error) => error);
+
+  assert.match(one.stderr, /^good: generation \w+, \d+ files\n/);
+  assert.equal(all.code, 1);
+  assert.match(all.stderr, /^broken:\ntidemill: .*nothing.*\nempty:\ngood: .*\nnorth:\ngood: .*\nsouth:\ngood: /);
+});
+
 test('commands say whom they mean', async () => {
   const options = ['--config', root.config, '--data', server.data];
   const token = async (...args) => (await run(tidemill, ['token', 'admin', 'a program', ...options, ...args])).stdout.trim();
