@@ -132,6 +132,15 @@ test('a saved file comes to every company that is open, and to the others when t
   }
 });
 
+test('the log says whose a request and a generation are', async () => {
+  await at('crm.north.example', 'GET', '/api/v1/lead');
+  await at('south.example', 'GET', '/api/v1/lead');
+
+  assert.match(server.logs, / request request=\w+ method=GET path=\/api\/v1\/lead .* ms=[\d.]+ tenant=north\n/);
+  assert.match(server.logs, / request request=\w+ method=GET path=\/api\/v1\/lead .* ms=[\d.]+ tenant=south\n/);
+  assert.match(server.logs, / generation hash=\w+ outcome=serves cause=start tenant=south ms=/);
+});
+
 test('the companies are listed, with their hosts and the size of what they have', async () => {
   const { stdout } = await run(tidemill, ['tenant', 'list', '--json', '--config', root.config, '--data', server.data]);
   const listed = JSON.parse(stdout);
