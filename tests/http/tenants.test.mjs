@@ -105,6 +105,17 @@ test('what each company has stays when others take its place, and only so many a
   }
 });
 
+test('wrong passwords stay counted while a company is closed', async () => {
+  const guess = () => at('north.example', 'POST', '/api/v1/session', { body: { login: 'hq', password: 'not the password' } });
+  for (let i = 0; i < 10; i++) assert.equal((await guess()).status, 401);
+  const closed = server.logs.match(/ tenant name=north outcome=closed/g)?.length ?? 0;
+
+  for (const host of ['south.example', 'empty.example']) await at(host, 'GET', '/api/v1/lead');
+
+  assert.equal(server.logs.match(/ tenant name=north outcome=closed/g)?.length, closed + 1);
+  assert_problem(await guess(), 429);
+});
+
 test('requests that come at once for companies that are closed are all answered', async () => {
   const hosts = ['north.example', 'south.example', 'empty.example'];
   const answers = await Promise.all(Array.from({ length: 30 }, (_, i) => at(hosts[i % 3], 'GET', '/api/v1/session')));
