@@ -386,15 +386,14 @@ static void describe(struct checked *checked, struct state *state)
 	buf_free(&arguments);
 }
 
-static int check(struct request *request)
+static int check_company(struct request *request)
 {
 	struct checked checked = {.request = request};
 	struct generation *gen = NULL;
 	struct state *state;
 	struct err err;
 
-	if (read_settings(request, &err) != 0 || hash_start() != 0 ||
-		builder_read(&request->settings, NULL, &gen, &err) != 0)
+	if (builder_read(&request->settings, NULL, &gen, &err) != 0)
 		return failed(&err);
 	if (state_new(&state, gen, &request->settings.budgets, &err) != 0) {
 		generation_drop(gen);
@@ -406,6 +405,29 @@ static int check(struct request *request)
 	state_retire(state);
 	generation_drop(gen);
 	return checked.rc;
+}
+
+/* Of several companies, each, unless one is named. Routes are those of one. */
+static int check(struct request *request)
+{
+	struct settings *settings = &request->settings;
+	int status = DONE;
+	struct err err;
+
+	if (read_settings(request, &err) != 0 || hash_start() != 0)
+		return failed(&err);
+	if (request->tenant != NULL || request->routes || settings->tenant_count < 2)
+		return check_company(request);
+	for (int i = 0; i < settings->tenant_count; i++) {
+		const char *name = settings->tenants[i].name;
+
+		if (settings_choose(settings, name, &err) != 0)
+			return failed(&err);
+		fprintf(stderr, "%s:\n", name);
+		if (check_company(request) != DONE)
+			status = FAILED;
+	}
+	return status;
 }
 
 /* test */

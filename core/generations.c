@@ -64,9 +64,13 @@ static const char *const cause_names[] = {
 
 static void tell_cause(struct log_line *line, const struct attempt *attempt)
 {
+	const struct generations_owner *owner = &attempt->generations->owner;
+
 	log_text(line, "cause", cause_names[attempt->cause]);
 	if (attempt->by != NULL)
 		log_text(line, "by", attempt->by);
+	if (owner->settings->tenant_count > 1)
+		log_text(line, "tenant", owner->tenant);
 }
 
 static void tell(const struct attempt *attempt, const char *outcome, const char *text)

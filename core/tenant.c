@@ -22,7 +22,7 @@ struct tenant {
 	struct store *store;
 	struct store_conn *conn; /* reading, for commands */
 	struct home *home;
-	struct attempts *attempts;
+	struct attempts *attempts; /* from the first opening on: wrong passwords stay counted */
 	struct metering *metering;
 	struct kept *kept;
 	struct slow_lane *slow; /* only where it listens */
@@ -354,7 +354,9 @@ static int start_all(struct tenant *tenant, struct err *err)
 		rc = store_open(&tenant->store, tenant->folder.database, err);
 	if (rc == 0)
 		rc = store_conn_open(&tenant->conn, tenant->store, STORE_READ, err);
-	if (rc == 0 && (tenant->attempts = attempts_new(ATTEMPTS_KEYS)) == NULL)
+	if (rc == 0 && tenant->attempts == NULL)
+		tenant->attempts = attempts_new(ATTEMPTS_KEYS);
+	if (rc == 0 && tenant->attempts == NULL)
 		rc = err_set(err, TM_ENOMEM, "no memory");
 	if (rc == 0)
 		tenant->metering = metering_new(tenant->owner.loop, tenant->owner.inbox);
@@ -433,7 +435,6 @@ static void end_threads(struct tenant *tenant)
 	if (tenant->store != NULL)
 		store_close(tenant->store);
 	slow_lane_free(tenant->slow);
-	attempts_free(tenant->attempts);
 	tenant->home = NULL;
 	tenant->kept = NULL;
 	tenant->state = NULL;
@@ -441,7 +442,6 @@ static void end_threads(struct tenant *tenant)
 	tenant->conn = NULL;
 	tenant->store = NULL;
 	tenant->slow = NULL;
-	tenant->attempts = NULL;
 	tenant->metering = NULL;
 	tenant->handed_over = false;
 	atomic_store(&tenant->hurry, false);
@@ -677,6 +677,7 @@ void tenant_free(struct tenant *tenant)
 	if (tenant == NULL)
 		return;
 	generations_free(tenant->generations);
+	attempts_free(tenant->attempts);
 	free(tenant);
 }
 

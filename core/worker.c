@@ -440,12 +440,16 @@ static void on_done(void *owner, const struct http_request *request, int status,
 	int64_t nanoseconds)
 {
 	struct worker *worker = owner;
+	const struct settings *settings = worker->options.settings;
+	int tenant = -1;
 	struct log_line line;
 
 	metrics_request(worker->options.metrics, request->mark >> LANE_BITS,
 		request->mark & ((1 << LANE_BITS) - 1), status, nanoseconds);
-	if (!worker->options.settings->log_requests)
+	if (!settings->log_requests)
 		return;
+	if (settings->tenant_count > 1)
+		tenant = settings_tenant_of_host(settings, request->host.data, request->host.len);
 	log_begin(&line, LOG_INFO, "request");
 	log_text(&line, "request", request->id);
 	log_bytes(&line, "method", request->method.data, request->method.len);
@@ -454,6 +458,8 @@ static void on_done(void *owner, const struct http_request *request, int status,
 	log_int(&line, "status", status);
 	log_int(&line, "bytes", (int64_t)bytes);
 	log_ms(&line, "ms", nanoseconds);
+	if (tenant >= 0)
+		log_text(&line, "tenant", settings->tenants[tenant].name);
 	log_end(&line);
 }
 

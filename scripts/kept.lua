@@ -194,6 +194,14 @@ local function source_of(f)
   return path and not path:find("^scripts/") and path or nil
 end
 
+-- A coroutine, or what coroutine.wrap makes of one.
+local function is_coroutine(value)
+  if type(value) == "function" and debug.getinfo(value, "S").what == "C" then
+    value = select(2, debug.getupvalue(value, 1))
+  end
+  return type(value) == "thread"
+end
+
 local visit
 
 local function visit_function(f, seen)
@@ -210,18 +218,22 @@ local function visit_function(f, seen)
     local globals = name == "_ENV" and debug.getmetatable(value) and debug.getmetatable(value).of_plugin
     up[i - 1] = { name = not globals and name or nil, value = value, globals = globals,
       root = not globals and type(value) == "table" and name or nil }
-    if type(value) == "thread" then
-      refuse(source, debug.getinfo(f, "S").linedefined, ("%s, a coroutine, goes on, and is so kept"):format(name))
-    elseif not globals then
-      visit(value, seen)
+    if not globals then
+      visit(value, seen, { source = source, line = debug.getinfo(f, "S").linedefined, name = name })
     end
     i = i + 1
   end
   check_proto(source, bytecode.read(sandbox.dump(f)), up)
 end
 
-function visit(value, seen)
-  if type(value) ~= "table" and type(value) ~= "function" or seen[value] then
+-- `holder` is the variable by which a function has the value: its name, and where the function is; nil in a declaration.
+function visit(value, seen, holder)
+  if is_coroutine(value) then
+    if not holder then
+      error("what is declared is a coroutine: it goes on, and is so kept from one request to the next: " .. where_to, 0)
+    end
+    refuse(holder.source, holder.line, ("%s, a coroutine, goes on, and is so kept"):format(holder.name))
+  elseif type(value) ~= "table" and type(value) ~= "function" or seen[value] then
     return
   end
   seen[value] = true
@@ -230,10 +242,10 @@ function visit(value, seen)
     return
   end
   for key, inner in next, value do
-    visit(key, seen)
-    visit(inner, seen)
+    visit(key, seen, holder)
+    visit(inner, seen, holder)
   end
-  visit(debug.getmetatable(value), seen)
+  visit(debug.getmetatable(value), seen, holder)
 end
 
 local declared, seen = {}, {}

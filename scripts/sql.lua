@@ -197,8 +197,10 @@ end
 
 --- Groups, counts and sums under a policy.
 ---@param entity table
----@param query table `branches`, `conditions`, `by` ({ column, reference = { entity, column, branches } | nil } …), `sum` (columns), `limit`
----@return string text, any[] params, integer n columns: by …, count, sum …
+---@param query table `branches`, `conditions`, `by` ({ column, reference = { entity, column, branches, meters } | nil } …),
+---  `sum` (columns), `limit`
+---@return string text, any[] params, integer n columns: by …, count, sum …, and of each reference with meters the least and the
+---  greatest id in the group
 function sql.summary(entity, query)
   local b = builder()
   local outer, groups = {}, {}
@@ -210,12 +212,20 @@ function sql.summary(entity, query)
   for i in ipairs(query.sum) do
     outer[#outer + 1] = ("sum(s%d)"):format(i)
   end
+  for i, by in ipairs(query.by) do
+    if by.reference and by.reference.meters then
+      outer[#outer + 1] = ("min(m%d), max(m%d)"):format(i, i)
+    end
+  end
   b:add(("SELECT %s FROM ("):format(table.concat(outer, ", ")))
   for i, branch in ipairs(query.branches) do
     local inner = {}
     for j, by in ipairs(query.by) do
       inner[#inner + 1] = by.reference and ("r%d.%s AS b%d"):format(j, name(by.reference.column), j)
         or ("t.%s AS b%d"):format(name(by.column), j)
+      if by.reference and by.reference.meters then
+        inner[#inner + 1] = ("t.%s AS m%d"):format(name(by.column), j)
+      end
     end
     for j, column in ipairs(query.sum) do
       inner[#inner + 1] = ("t.%s AS s%d"):format(name(column), j)

@@ -420,6 +420,7 @@ local function read_by(entity, actor, text, used)
       group.field = far
       group.reference = {
         entity = target.name, column = far.sort_column, branches = policies.branches(target, "read", actor, { other }),
+        meters = policies.meters_of_sums(target, actor, { other }),
       }
     else
       group.column = field.sort_column
@@ -486,14 +487,28 @@ local function summary_rows(entity, branches, conditions, by, sums)
   return rows
 end
 
--- A sum tells of no record, but a group of one is that record.
-local function note_single(counted, rows, groups)
+-- A sum tells of no record, but that of one, and a group of one, is that record.
+local function note_single(counted, rows, groups, sums)
   local single = 0
-  for _, row in ipairs(counted and groups > 0 and rows or {}) do
+  for _, row in ipairs(counted and groups + sums > 0 and rows or {}) do
     single = single + (row[groups + 1] == 1 and 1 or 0)
   end
   for _, meter in ipairs(counted or {}) do
     meters.note(meter, single)
+  end
+end
+
+-- So is a group whose records all refer to one, which it names.
+local function note_referred(rows, by, sums)
+  local at = #by + 1 + sums
+  for i, one in ipairs(by) do
+    local counted = one.reference and one.reference.meters
+    for _, row in ipairs(counted and rows or {}) do
+      if row[i] ~= nil and row[at + 1] == row[at + 2] then
+        meters.note_one(counted, row[at + 1])
+      end
+    end
+    at = counted and at + 2 or at
   end
 end
 
@@ -515,7 +530,8 @@ function query.summary(entity, question)
   end
   local data = json.array {}
   local rows = summary_rows(entity, policies.branches(entity, "read", actor, used), conditions, by, sums)
-  note_single(policies.meters_of_sums(entity, actor, used), rows, #by)
+  note_single(policies.meters_of_sums(entity, actor, used), rows, #by, #sums)
+  note_referred(rows, by, #sums)
   for i, row in ipairs(rows) do
     local group = { by = {} }
     for j, one in ipairs(by) do

@@ -24,6 +24,13 @@ mill.entity "paper" {
     { "owner", "reference", to = "position", label = { en = "Owner", zh = "归属" } },
   },
 }
+mill.entity "copy" {
+  label = { en = "Copy", zh = "副本" },
+  fields = {
+    { "room", "integer", label = { en = "Room", zh = "房间" } },
+    { "paper", "reference", to = "paper", label = { en = "Paper", zh = "文件" } },
+  },
+}
 `,
   'access.lua': `
 mill.access "paper" {
@@ -34,6 +41,10 @@ mill.access "paper" {
   { role = "manager", allow = { "read" }, fields = { "name", "price" }, metered = { records = 30, per = "90m" } },
   { role = "agent", allow = { "read" }, where = "own" },
   { role = "agent", allow = { "read" }, metered = { records = 5, per = "2d" } },
+}
+mill.access "copy" {
+  { role = "administrator", allow = "all" },
+  { role = "manager", allow = { "read" } },
 }
 mill.access "opportunity" {
   { role = "auditor", allow = { "read" }, metered = { records = 100000, per = "1d" } },
@@ -172,11 +183,27 @@ test('what another grant shows is not counted, and what only the metered one sho
   await written('dustin.brinkmann', 10);
 });
 
+test('a group that names one record through a reference counts as that record, once', async () => {
+  const manager = await server.log_in('dustin.brinkmann');
+  for (let i = 0; i < 9; i += 1) await admin.post('/api/v1/copy', { room: i % 4, paper: papers[40 + i % 3] });
+  await admin.post('/api/v1/copy', { room: 9 });
+  const groups = async (by) => (await manager.get(`/api/v1/copy/summary?by=${by}&count`)).body.data.length;
+
+  assert.equal(await groups('room,paper.name'), 10, 'names are free');
+  assert.equal(await groups('paper'), 4, 'a reference is no record');
+  assert.equal(await groups('paper.price'), 2, 'three papers have one price');
+  assert.equal(await groups('room,paper.name,paper.price'), 10);
+  await written('dustin.brinkmann', 13);
+});
+
 test('a group of one record counts as that record', async () => {
   const manager = await server.log_in('dustin.brinkmann');
 
   assert.equal((await manager.get('/api/v1/paper/summary?by=price&count')).body.data.length, 3);
-  await written('dustin.brinkmann', 12);
+  await written('dustin.brinkmann', 15);
+  assert.equal((await manager.get(`/api/v1/paper/summary?sum=price&id=${papers[5]}`)).body.data[0].sum.price, 7);
+  assert.equal((await manager.get(`/api/v1/paper/summary?count&id=${papers[5]}`)).status, 200);
+  await written('dustin.brinkmann', 16);
   assert.equal((await manager.get('/api/v1/paper/summary?by=name,price')).status, 200);
   assert_problem(await manager.get('/api/v1/paper/summary?by=name,price'), 429);
   assert.equal((await manager.get('/api/v1/paper/summary?by=name')).status, 200, 'what is free stays free');

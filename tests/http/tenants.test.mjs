@@ -105,6 +105,17 @@ test('what each company has stays when others take its place, and only so many a
   }
 });
 
+test('wrong passwords stay counted while a company is closed', async () => {
+  const guess = () => at('north.example', 'POST', '/api/v1/session', { body: { login: 'hq', password: 'not the password' } });
+  for (let i = 0; i < 10; i++) assert.equal((await guess()).status, 401);
+  const closed = server.logs.match(/ tenant name=north outcome=closed/g)?.length ?? 0;
+
+  for (const host of ['south.example', 'empty.example']) await at(host, 'GET', '/api/v1/lead');
+
+  assert.equal(server.logs.match(/ tenant name=north outcome=closed/g)?.length, closed + 1);
+  assert_problem(await guess(), 429);
+});
+
 test('requests that come at once for companies that are closed are all answered', async () => {
   const hosts = ['north.example', 'south.example', 'empty.example'];
   const answers = await Promise.all(Array.from({ length: 30 }, (_, i) => at(hosts[i % 3], 'GET', '/api/v1/session')));
@@ -132,6 +143,15 @@ test('a saved file comes to every company that is open, and to the others when t
   }
 });
 
+test('the log says whose a request and a generation are', async () => {
+  await at('crm.north.example', 'GET', '/api/v1/lead');
+  await at('south.example', 'GET', '/api/v1/lead');
+
+  assert.match(server.logs, / request request=\w+ method=GET path=\/api\/v1\/lead .* ms=[\d.]+ tenant=north\n/);
+  assert.match(server.logs, / request request=\w+ method=GET path=\/api\/v1\/lead .* ms=[\d.]+ tenant=south\n/);
+  assert.match(server.logs, / generation hash=\w+ outcome=serves cause=start tenant=south ms=/);
+});
+
 test('the companies are listed, with their hosts and the size of what they have', async () => {
   const { stdout } = await run(tidemill, ['tenant', 'list', '--json', '--config', root.config, '--data', server.data]);
   const listed = JSON.parse(stdout);
@@ -141,6 +161,16 @@ test('the companies are listed, with their hosts and the size of what they have'
   assert.deepEqual(listed.map((one) => one.default), [false, false, true, false]);
   assert.ok(listed.every(({ bytes }) => bytes > 0));
   assert.deepEqual((await readdir(join(server.data, 'tenants'))).sort(), ['broken', 'empty', 'north', 'south']);
+});
+
+test('check looks at each company, or at the one that is named', async () => {
+  const check = (...args) => run(tidemill, ['check', '--config', root.config, ...args]);
+  const one = await check('--tenant', 'south');
+  const all = await check().catch((error) => error);
+
+  assert.match(one.stderr, /^good: generation \w+, \d+ files\n/);
+  assert.equal(all.code, 1);
+  assert.match(all.stderr, /^broken:\ntidemill: .*nothing.*\nempty:\ngood: .*\nnorth:\ngood: .*\nsouth:\ngood: /);
 });
 
 test('commands say whom they mean', async () => {

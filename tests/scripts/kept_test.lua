@@ -53,6 +53,18 @@ test("a function in a table, and a generator that keeps count, are looked at", f
     :fails "co, a coroutine, goes on"
 end)
 
+test("a coroutine that a function resumes is found, also in a table and as coroutine.wrap makes it", function()
+  for _, made in ipairs {
+    "coroutine.wrap(function() end)", "{ coroutine.create(function() end) }", "{ all = { coroutine.wrap(function() end) } }",
+    "setmetatable({}, { __call = coroutine.wrap(function() end) })",
+  } do
+    local maker = ("go = (function() local co = %s return function() return co end end)(),"):format(made)
+    expect(function() look_at("return 1", maker) end):fails "plugins/test/rules.lua:6: co, a coroutine, goes on"
+  end
+  expect(function() look_at("return 1", "go = coroutine.wrap(function() end),") end):fails "what is declared is a coroutine"
+  look_at("for one in coroutine.wrap(function() coroutine.yield(1) end) do record.x = one end")
+end)
+
 test("what is a function's own may change, and what is outside may be read", function()
   for _, body in ipairs {
     "local mine = {} mine[record.id] = seen[record.id] mine.x = deep.a[1] return mine",
