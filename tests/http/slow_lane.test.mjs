@@ -26,11 +26,17 @@ async function metric(name) {
 }
 const answered = (lane) => metric(`tidemill_requests_total{route="${route}",lane="${lane}",status="2xx"}`);
 
+// A request is counted when its answer has been written, which the client may see before.
+async function all_answered(count) {
+  while (await answered('slow') + await answered('worker') < count) { /* until then */ }
+}
+
 test('a report begins again on the slow lane, and its answer is whole', { skip }, async () => {
   const { status, body } = await admin.get(report);
 
   assert.equal(status, 200);
   assert.equal(body.data.length, 8800);
+  await all_answered(1);
   assert.equal(await answered('slow'), 1);
   assert.equal(await answered('worker'), 0);
   assert.equal(await metric('tidemill_reads_interrupted_total'), 1);
@@ -51,11 +57,13 @@ test('pages are answered while reports wait for each other', { skip }, async () 
 });
 
 test('a route that is known to be slow begins there, and the others do not', { skip }, async () => {
+  await all_answered(13);
   const interrupted = await metric('tidemill_reads_interrupted_total');
   const before_ = await answered('slow');
 
   for (let i = 0; i < 5; i++) await admin.get(report);
   await admin.get('/api/v1/lead?limit=5');
+  await all_answered(18);
 
   assert.equal(await metric('tidemill_reads_interrupted_total'), interrupted);
   assert.equal(await answered('slow'), before_ + 5);
