@@ -31,7 +31,7 @@ struct attempt {
 
 	char hash[65];
 	struct states *states;
-	bool unchanged, kept;
+	bool unchanged, kept, resumes;
 	int rc;
 	struct err err;
 
@@ -189,8 +189,10 @@ static json_t *new_entry(const struct attempt *attempt)
 static void conclude(struct attempt *attempt, const char *text)
 {
 	struct generations *generations = attempt->generations;
-	json_t *entry = new_entry(attempt), *shown;
+	json_t *entry = NULL, *shown;
 
+	if (text != NULL || !attempt->resumes)
+		entry = new_entry(attempt);
 	if (entry == NULL) {
 		attempt_over(attempt);
 		return;
@@ -396,6 +398,24 @@ void generations_build(struct generations *generations, enum generations_cause c
 	attempt = atomic_load(&generations->stop) ? NULL : new_attempt(generations, cause);
 	if (attempt != NULL)
 		enqueue(generations, attempt, true);
+}
+
+void generations_resume(struct generations *generations, const char *hash)
+{
+	struct attempt *attempt = new_attempt(generations, CAUSE_START);
+
+	if (attempt == NULL) {
+		generations_build(generations, CAUSE_START);
+		return;
+	}
+	attempt->resumes = true;
+	snprintf(attempt->wanted, sizeof attempt->wanted, "%s", hash);
+	enqueue(generations, attempt, true);
+}
+
+const char *generations_serves(const struct generations *generations)
+{
+	return generations->hash;
 }
 
 static const char *set_wanted(struct attempt *attempt, const char *hash)

@@ -28,6 +28,7 @@ struct tenant {
 	struct slow_lane *slow; /* only where it listens */
 	struct pace pace;
 	struct generations *generations;
+	char served[65];        /* when it was closed; empty: the files are built */
 	struct state *state;    /* of the control thread */
 	struct states *waiting; /* the workers' states, until they may have them */
 	bool handed_over, switches;
@@ -394,12 +395,16 @@ void tenant_open(struct tenant *tenant)
 	rc = start_all(tenant, &err);
 	if (rc != 0)
 		open_failed(tenant, rc, err.text);
+	else if (tenant->served[0] != '\0')
+		generations_resume(tenant->generations, tenant->served);
 	else
 		generations_build(tenant->generations, CAUSE_START);
 }
 
 void tenant_build(struct tenant *tenant)
 {
+	if (tenant->phase == TENANT_CLOSING || tenant->phase == TENANT_CLOSED)
+		tenant->served[0] = '\0';
 	if (!stops(tenant) && tenant->generations != NULL)
 		generations_build(tenant->generations, CAUSE_WATCH);
 }
@@ -504,6 +509,8 @@ bool tenant_close(struct tenant *tenant)
 	tenant->news = home_write_new(WRITE_SWITCH);
 	if (tenant->news == NULL)
 		return false;
+	snprintf(tenant->served, sizeof tenant->served, "%s",
+		tenant->phase == TENANT_OPEN ? generations_serves(tenant->generations) : "");
 	tenant->phase = TENANT_CLOSING;
 	atomic_store(&tenant->hurry, true);
 	generations_close(tenant->generations);

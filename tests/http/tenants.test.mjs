@@ -143,6 +143,34 @@ test('a saved file comes to every company that is open, and to the others when t
   }
 });
 
+test('a company that was closed comes back with the generation that it had, until a file is saved', async () => {
+  const cookie = await log_in('north.example');
+  const generations = async () => (await at('north.example', 'GET', '/api/v1/generation', { cookie })).body;
+  const make_room = async () => {
+    for (const host of ['south.example', 'empty.example']) await at(host, 'GET', '/api/v1/lead');
+  };
+  const { data, serves } = await generations();
+  const earlier = data.find(({ hash, result }) => result === 'served' && hash !== serves).hash;
+  assert.equal((await at('north.example', 'POST', `/api/v1/generation/${earlier}/activate`, { cookie })).status, 200);
+  const returned = await generations();
+  const closed = () => server.logs.match(/ tenant name=north outcome=closed/g).length;
+  const closed_before = closed();
+
+  await make_room();
+  const found = await generations();
+
+  assert.equal(closed(), closed_before + 1);
+  assert.equal(found.serves, earlier);
+  assert.deepEqual(found.data, returned.data);
+
+  await make_room();
+  await root.write('plugins/lead/decisions/more.txt', 'another file');
+  for (let i = 0; (await generations()).serves === earlier; i++) {
+    assert.ok(i < 99, 'what was saved does not come');
+    await new Promise((later) => setTimeout(later, 50));
+  }
+});
+
 test('the log says whose a request and a generation are', async () => {
   await at('crm.north.example', 'GET', '/api/v1/lead');
   await at('south.example', 'GET', '/api/v1/lead');
