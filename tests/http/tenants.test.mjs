@@ -156,10 +156,14 @@ test('a company that was closed comes back with the generation that it had, unti
   const closed = () => server.logs.match(/ tenant name=north outcome=closed/g).length;
   const closed_before = closed();
 
-  await make_room();
+  // Who was asked for last is known to a second.
+  for (let i = 0; closed() === closed_before; i++) {
+    assert.ok(i < 200, 'north is not closed');
+    await make_room();
+    await new Promise((later) => setTimeout(later, 50));
+  }
   const found = await generations();
 
-  assert.equal(closed(), closed_before + 1);
   assert.equal(found.serves, earlier);
   assert.deepEqual(found.data, returned.data);
 
