@@ -5,7 +5,7 @@
  * one person does not send everybody else's list behind it.
  *
  * Routes go by their number in the metrics; number 0, which routes beyond the table share, is never
- * slow. One `struct pace` serves the whole process; any thread counts. Its scores are atomics
+ * slow. Each tenant has one; any thread counts. Its scores are atomics
  * without order among them: a reader may see a route as slow a moment late. */
 #pragma once
 

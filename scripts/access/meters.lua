@@ -144,15 +144,19 @@ function meters.note_one(list, inner)
   end
 end
 
--- The meter that refuses, why, and until when; or nothing.
+-- The meter that refuses, why, and until when; or nothing. What memory lacks is looked up before
+-- anything is counted: the store may make the request give way and begin again, and what one meter
+-- refuses is not shown, so no other counts it.
 local function settle()
   local ctx = context.current()
   local noted = ctx.metered
   ctx.metered, ctx.metered_seen = nil, nil
-  for meter, more in pairs(noted or {}) do
-    local answer, _, ends_at = take(meter, ctx.actor.user, more)
-    if answer ~= "good" then
-      return meter, answer, ends_at
+  for _, counts in ipairs { false, true } do
+    for meter, more in pairs(noted or {}) do
+      local answer, _, ends_at = take(meter, ctx.actor.user, counts and more or 0)
+      if answer ~= "good" then
+        return meter, answer, ends_at
+      end
     end
   end
 end
