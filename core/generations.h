@@ -49,8 +49,8 @@ int generations_start(
 /* Builds from the files and switches, unless that is what serves. */
 void generations_build(struct generations *generations, enum generations_cause cause);
 
-/* Brings back the one that served before the tenant was closed: no attempt of anybody's, so it is not
- * in the list unless it is refused. */
+/* Brings back the one that served before the tenant was closed: no attempt of anybody's, so it is
+ * not in the list unless it is refused. */
 void generations_resume(struct generations *generations, const char *hash);
 
 /* The hash of the one that serves; empty before the first. */

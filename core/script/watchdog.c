@@ -13,7 +13,14 @@
 
 /* How long it sleeps: a millisecond when a deadline is near; otherwise as long as it may take to
  * notice that something new runs. */
-enum { MS = 1000000, NEAR_NS = MS, FAR_NS = 5 * MS, AGAIN_NS = 20 * MS, LEAST_NS = 2 * MS };
+enum {
+	MS = 1000000,
+	NEAR_NS = MS,
+	FAR_NS = 5 * MS,
+	AGAIN_NS = 20 * MS,
+	LEAST_NS = 2 * MS,
+	AGAIN_MOST_NS = 640 * MS
+};
 
 /* Relaxed throughout: what a thread runs is read by that thread alone (its signal handler), and the
  * watchdog only compares numbers. */
@@ -196,7 +203,8 @@ static int64_t signal_late(struct watch_place *place, int64_t deadline, int64_t 
 	atomic_store_explicit(&place->late, deadline, memory_order_relaxed);
 	pthread_kill(place->thread, signal_number());
 	place->due = now + place->pause;
-	place->pause *= 2;
+	if (place->pause < AGAIN_MOST_NS)
+		place->pause *= 2;
 	return place->due;
 }
 
