@@ -21,7 +21,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 10000, INBOX_LIMIT = 1 << 16, BODIES_MOST = 256 << 20, RETRY_MS = 5000 };
+enum {
+	GRACE_MS = 10000,
+	INBOX_LIMIT = 1 << 16,
+	BODIES_MOST = 256 << 20,
+	RETRY_MS = 5000,
+	PATIENCE_MS = 10000,
+	LOOK_MS = 1000
+};
 
 /* A server goes from one to the next, and from the first to the third when its start fails. What is
  * stopping waits for the workers and for what its tenants do; what is ending, for its handles. */
@@ -42,7 +49,8 @@ struct server {
 	int worker_count, workers_running;
 	struct tenant **tenants; /* by the settings' index */
 	_Atomic int64_t *used_ms;
-	bool *wanted;        /* to be opened when another has made room */
+	uint64_t *wanted_ms; /* since when it is to be opened, when another has made room; 0: not */
+	uv_timer_t look;     /* for those who have waited too long for that */
 	uint64_t *failed_ms; /* when its opening failed last, by uv_now; 0: it has not */
 	struct admin *admin;
 	struct watch *watch;
@@ -152,23 +160,54 @@ static bool make_room(struct server *server)
 	return false;
 }
 
+static const char no_room[] = "so many companies as open_tenants says are open and busy; try again";
+
 static void open_tenant(struct server *server, int i)
 {
 	uint64_t failed = server->failed_ms[i];
 
 	if (failed != 0 && uv_now(&server->loop) - failed < RETRY_MS) {
+		server->wanted_ms[i] = 0;
 		refuse(server, i);
 		return;
 	}
-	server->wanted[i] = tenant_phase(server->tenants[i]) != TENANT_CLOSED || !make_room(server);
-	if (!server->wanted[i])
+	if (tenant_phase(server->tenants[i]) == TENANT_CLOSED && make_room(server)) {
+		server->wanted_ms[i] = 0;
 		tenant_open(server->tenants[i]);
+	} else if (server->wanted_ms[i] == 0) {
+		server->wanted_ms[i] = uv_now(&server->loop);
+	}
+}
+
+/* Those that are open may be busy for long: nobody waits for them without end. */
+static void on_look(uv_timer_t *timer)
+{
+	struct server *server = timer->data;
+
+	for (int i = 0; i < tenant_count(server); i++) {
+		uint64_t since = server->wanted_ms[i];
+
+		if (since == 0 || uv_now(&server->loop) - since < PATIENCE_MS)
+			continue;
+		server->wanted_ms[i] = 0;
+		refuse(server, i);
+		tenant_refuse(server->tenants[i], no_room);
+	}
+}
+
+static void wanted(void *owner, struct tenant *tenant)
+{
+	struct server *server = owner;
+	int i = tenant_index(tenant);
+
+	server->failed_ms[i] = 0; /* whoever gives a command may have mended it */
+	open_tenant(server, i);
 }
 
 static void open_wanted(struct server *server)
 {
 	for (int i = 0; i < tenant_count(server); i++)
-		if (server->wanted[i] && tenant_phase(server->tenants[i]) == TENANT_CLOSED)
+		if (server->wanted_ms[i] != 0 && tenant_phase(server->tenants[i]) == TENANT_CLOSED)
 			open_tenant(server, i);
 }
 
@@ -394,6 +433,7 @@ static void finish(struct server *server)
 	watch_stop(server->watch);
 	queue_close(&server->inbox, NULL);
 	queue_close(&server->wishes, NULL);
+	uv_close((uv_handle_t *)&server->look, NULL);
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&server->signals[i], NULL);
 }
@@ -452,14 +492,15 @@ static int make_tenants(struct server *server, struct err *err)
 		.hand_over = hand_over,
 		.let_go = let_go,
 		.opened = opened,
+		.wanted = wanted,
 		.settled = settled,
 		.owner = server};
 
 	server->tenants = calloc(count, sizeof(struct tenant *));
 	server->used_ms = calloc(count, sizeof *server->used_ms);
-	server->wanted = calloc(count, sizeof *server->wanted);
+	server->wanted_ms = calloc(count, sizeof *server->wanted_ms);
 	server->failed_ms = calloc(count, sizeof *server->failed_ms);
-	if (server->tenants == NULL || server->used_ms == NULL || server->wanted == NULL ||
+	if (server->tenants == NULL || server->used_ms == NULL || server->wanted_ms == NULL ||
 		server->failed_ms == NULL)
 		return err_set(err, TM_ENOMEM, "no memory");
 	for (size_t i = 0; i < count; i++)
@@ -508,6 +549,9 @@ static int open_loop(struct server *server, struct err *err)
 		queue_init(&server->inbox, &server->loop, INBOX_LIMIT, on_inbox, server) != 0 ||
 		queue_init(&server->wishes, &server->loop, INBOX_LIMIT, on_wishes, server) != 0)
 		return err_set(err, TM_ENOMEM, "no memory");
+	uv_timer_init(&server->loop, &server->look);
+	server->look.data = server;
+	uv_timer_start(&server->look, on_look, LOOK_MS, LOOK_MS);
 	for (int i = 0; i < 2; i++) {
 		uv_signal_init(&server->loop, &server->signals[i]);
 		server->signals[i].data = server;
@@ -529,7 +573,7 @@ static void release(struct server *server)
 		tenant_free(server->tenants[i]);
 	free(server->tenants);
 	free(server->used_ms);
-	free(server->wanted);
+	free(server->wanted_ms);
 	free(server->failed_ms);
 	builder_thread_free(server->builder);
 	http_clients_free(server->clients);

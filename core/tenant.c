@@ -657,7 +657,12 @@ void tenant_command(struct tenant *tenant, const char *name, const char *argumen
 	else if (keep_waiting(call, name, arguments, len) != 0)
 		refuse_command(call, TM_ENOMEM, "no memory");
 	else if (tenant->phase == TENANT_CLOSED)
-		tenant_open(tenant);
+		tenant->owner.wanted(tenant->owner.owner, tenant);
+}
+
+void tenant_refuse(struct tenant *tenant, const char *why)
+{
+	run_pending(tenant, TM_EBUSY, why);
 }
 
 /* The rest */

@@ -38,6 +38,9 @@ struct tenant_owner {
 	void (*let_go)(void *owner, struct tenant *tenant);
 	/* The opening has come to its end: `text` is why it failed, or NULL. */
 	void (*opened)(void *owner, struct tenant *tenant, int rc, const char *text);
+	/* A command waits for the tenant, which is closed: it is to be opened when there is room.
+	 */
+	void (*wanted)(void *owner, struct tenant *tenant);
 	/* Something is over: a command, a switch, the closing. */
 	void (*settled)(void *owner);
 	void *owner;
@@ -78,6 +81,9 @@ void tenant_hush(struct tenant *tenant);
 bool tenant_is_busy(const struct tenant *tenant);
 /* No worker runs any more and nothing is under way: ends its threads and closes its handles. */
 void tenant_end(struct tenant *tenant);
+
+/* It cannot be opened now: refuses the commands that wait for it, with TM_EBUSY and words. */
+void tenant_refuse(struct tenant *tenant, const char *why);
 
 /* Runs a command: see server_command. A closed tenant is opened for it. */
 void tenant_command(struct tenant *tenant, const char *name, const char *arguments, size_t len,

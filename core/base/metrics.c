@@ -40,7 +40,7 @@ struct breaks {
 };
 
 struct metrics {
-	pthread_mutex_t lock; /* for names, the number of routes and plugins, and the hash */
+	pthread_mutex_t lock; /* for names, the number of routes and plugins, and the hashes */
 	unsigned route_count, plugin_count;
 	struct generation_info {
 		char tenant[TENANT_TEXT], hash[HASH_TEXT];

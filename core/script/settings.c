@@ -105,6 +105,10 @@ static int read_budgets(lua_State *L, const char *name, struct budgets *to, stru
 		else
 			*budget = (int)value;
 	}
+	if (rc == 0 && to->quick_ms > to->read_ms)
+		rc = err_set(err, TM_EINVAL,
+			"the budget quick_ms (%d) is more than read_ms (%d), which ends a read",
+			to->quick_ms, to->read_ms);
 	return rc;
 }
 

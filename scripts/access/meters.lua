@@ -2,8 +2,9 @@
 -- and how many it was.
 --
 -- A meter belongs to a role and an entity, whichever plugins' grants name it, and counts for each
--- user on its own. A request notes what it shows and settles at its end, when nothing can make it
--- begin again; so what gives way to others, and runs once more from its start, counts once. The
+-- user on its own. A request notes what it shows and settles at its end, so what gives way to others,
+-- and runs once more from its start, counts once. A change whose group the store loses runs again
+-- and counts twice: the counts in memory are not taken back. The
 -- count is in memory, shared by all threads (core/base/meters.h): those who ask at once get past
 -- the limit by less than one of their pages. What memory does not have is looked up in the store,
 -- to which the home writes each second what has changed.

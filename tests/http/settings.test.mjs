@@ -77,3 +77,9 @@ test('what a pack sets is what rules go by', async () => {
   assert.equal(Date.parse(accept_by) - Date.parse(created_at), 48 * 3600 * 1000);
   await server.stop();
 });
+
+test('a read that must give way does so before its time is over', async () => {
+  const said = await check_with('config/tidemill.lua', 'log_requests = true,', 'log_requests = true, budgets = { quick_ms = 1001 },');
+
+  assert.match(said, /^1 .*the budget quick_ms \(1001\) is more than read_ms \(1000\)/s);
+});

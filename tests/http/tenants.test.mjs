@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
 import { assert_problem } from '../support/problem.mjs';
-import { make_root } from '../support/root.mjs';
-import { demo_password, start, tidemill } from '../support/server.mjs';
+import { make_root, pipeline } from '../support/root.mjs';
+import { demo_password, root as repository, slow, start, tidemill } from '../support/server.mjs';
 
 const run = promisify(execFile);
 
@@ -60,6 +60,11 @@ async function log_in(host, login = 'admin') {
   return headers['set-cookie'][0].split(';')[0];
 }
 
+// How many companies of a server are open, by its log.
+const open_in = ({ logs }) => logs.match(/ tenant name=\w+ outcome=(opened|closed)/g)
+  .reduce((count, line) => count + (line.endsWith('opened') ? 1 : -1), 0);
+const open = () => open_in(server);
+
 test('the host says which company is meant', async () => {
   const north = await log_in('north.example');
   const south = await log_in('South.Example:8080');
@@ -87,8 +92,6 @@ test('a host that nobody has means the default company', async () => {
 
 test('what each company has stays when others take its place, and only so many are open', async () => {
   const cookies = { 'north.example': await log_in('north.example'), 'south.example': await log_in('south.example') };
-  const open = () => server.logs.match(/ tenant name=\w+ outcome=(opened|closed)/g)
-    .reduce((count, line) => count + (line.endsWith('opened') ? 1 : -1), 0);
 
   for (let round = 0; round < 3; round++) {
     assert.equal((await at('empty.example', 'GET', '/api/v1/lead')).status, 401);
@@ -216,6 +219,43 @@ test('commands say whom they mean', async () => {
   assert.equal((await with_token('north.example', south)).status, 401);
   assert.equal((await with_token('north.example', north)).status, 200);
   await assert.rejects(token('--tenant', 'west'), /there is no tenant west in the settings/);
+});
+
+test('a command opens a company within the bound, too', async () => {
+  const opened = () => server.logs.match(/ tenant name=\w+ outcome=opened/g).length;
+  const before_ = opened();
+  for (const name of ['empty', 'south', 'north', 'empty']) {
+    await run(tidemill, ['generation', 'list', '--tenant', name, '--config', root.config, '--data', server.data]);
+    assert.ok(open() <= 2, `${open()} are open`);
+  }
+  assert.ok(opened() > before_, 'all were open already: it proves nothing');
+});
+
+test('nobody waits without end for those that are open and busy', { timeout: 60_000 * slow }, async () => {
+  const other = await make_root({ rows: 5 });
+  await other.edit('config/tidemill.lua', 'tenant = "demo",', `tenants = ${tenants.replace('open_tenants = 2', 'open_tenants = 1')},`);
+  const busy = await start({ config: other.config, cwd: other.path });
+  try {
+    const file = join(other.path, 'many.csv');
+    const [head, ...rows] = (await readFile(join(repository, pipeline), 'utf8')).trim().split('\n');
+    const many = Array.from({ length: 30 }, (_, i) => rows.map((row) => `${i}-${row}`).join('\n'));
+    await writeFile(file, `${head}\n${many.join('\n')}\n`);
+    const importing = run(tidemill, ['import', 'opportunity', file, '--config', other.config, '--data', busy.data]).catch((error) => error);
+
+    const admin = await busy.log_in('admin');
+    while ((await admin.get('/api/v1/opportunity/summary?count')).body.data[0].count < 100) { /* until it has begun */ }
+
+    const answer = await ask(busy.url, 'GET', '/api/v1/lead', { host: 'south.example' });
+
+    assert_problem(answer, 503);
+    assert.equal((await ask(busy.url, 'GET', '/api/v1/lead', { host: 'north.example' })).status, 401);
+    assert.equal(open_in(busy), 1);
+    await busy.stop();
+    await importing;
+  } finally {
+    await busy.stop();
+    await other.remove();
+  }
 });
 
 test('where no company is the default, an unknown host is misdirected and a command must say whom it means', async () => {

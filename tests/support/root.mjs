@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 
 import { root as repository } from './server.mjs';
 
-const pipeline = 'config/clients/demo/data/maven-crm/sales_pipeline.csv';
+export const pipeline = 'config/clients/demo/data/maven-crm/sales_pipeline.csv';
 
 class Root {
   constructor(path) {
